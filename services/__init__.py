@@ -1,0 +1,1 @@
+"""One package per process kind; none imports another."""

@@ -1,0 +1,1 @@
+"""The HTTP interface: checks, stores, rings, serves; never calls a model."""

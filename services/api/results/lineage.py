@@ -1,0 +1,79 @@
+"""Where a row comes from: stage, unit, source rows, attempt."""
+
+from collections import OrderedDict
+from typing import Any
+
+from sqlalchemy import Connection
+
+from services.api.results.choice import Chosen
+from shared.database.result_pages import SettledUnit
+from shared.database.stages import StageRecord
+from shared.database.tables import TableRecord
+from shared.domain.plan import UnitSpec
+from shared.tables.store import read_range, rows_of, visible
+
+MOST_INPUT_ROWS = 100
+_BLOCK_ROWS = 500
+_BLOCKS_KEPT = 8
+
+
+def lineage(chosen: Chosen, unit: SettledUnit, inputs: "InputRows") -> dict[str, Any]:
+    """Return `_apwa` of every row of a unit."""
+    stage, source = chosen.stage, chosen.source
+    if stage is None or source is None:
+        raise LookupError("a settled unit without a stage or an input table")
+    runs = source_rows(stage, source, unit)
+    told: dict[str, Any] = {
+        "stage": stage.name,
+        "unit": unit.unit,
+        "source": {"table": source.id, "name": source.name, "rows": runs},
+        "attempt": unit.attempt,
+    }
+    if unit.missing:
+        told["missing"] = unit.missing
+    if unit.outcome != "succeeded":
+        told |= {"outcome": unit.outcome, "code": unit.code, "detail": unit.detail}
+    if "input" in chosen.wanted.include:
+        told["input"] = inputs.of(runs)
+        told["input_rows"] = sum(count for _, count in runs)
+    return told
+
+
+def source_rows(stage: StageRecord, source: TableRecord, unit: SettledUnit) -> list[list[int]]:
+    """Return runs [first row, count] of the input table; numbered units say theirs themselves."""
+    if unit.source is not None:
+        return unit.source
+    spec = UnitSpec.from_json(stage.spec["unit"])
+    if spec.kind != "rows":
+        return [[0, source.row_count]]
+    first = unit.unit * spec.size
+    return [[first, max(0, min(spec.size, source.row_count - first))]]
+
+
+class InputRows:
+    """Fetches input rows block by block and keeps a few blocks, since units are neighbours."""
+
+    def __init__(self, connection: Connection, source: TableRecord | None) -> None:
+        self._connection, self._source = connection, source
+        self._blocks: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
+
+    def of(self, runs: list[list[int]]) -> list[dict[str, Any]]:
+        """Return the first 100 rows of the runs."""
+        numbers = (row for first, count in runs for row in range(first, first + count))
+        return [self._row(row) for row, _ in zip(numbers, range(MOST_INPUT_ROWS), strict=False)]
+
+    def _row(self, number: int) -> dict[str, Any]:
+        block = self._block(number // _BLOCK_ROWS)
+        return block[number % _BLOCK_ROWS]
+
+    def _block(self, no: int) -> list[dict[str, Any]]:
+        if no in self._blocks:
+            self._blocks.move_to_end(no)
+            return self._blocks[no]
+        if self._source is None:
+            raise LookupError("input rows of no table")
+        found = read_range(self._connection, self._source, no * _BLOCK_ROWS, _BLOCK_ROWS)
+        self._blocks[no] = rows_of(visible(found.rows, self._source.columns))
+        if len(self._blocks) > _BLOCKS_KEPT:
+            self._blocks.popitem(last=False)
+        return self._blocks[no]

@@ -1,0 +1,1 @@
+"""The shapes of requests and answers: one schema checks, documents and is tested."""

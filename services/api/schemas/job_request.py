@@ -1,0 +1,151 @@
+"""The body of POST /v1/jobs."""
+
+import re
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+
+from services.api.schemas.strict import (
+    AnyObject,
+    Choice,
+    Flag,
+    Fraction,
+    Named,
+    NotYet,
+    StrictSchema,
+    Text,
+)
+from shared.contracts.json_values import value_findings
+from shared.contracts.plan_fields import WholeNumber, table_name
+
+MAX_GOAL = 20_000
+MAX_INPUTS = 20
+MAX_LABELS = 64
+_TABLE_ID = re.compile(r"tbl_[0-9a-hjkmnp-tv-z]{26}\Z")
+_COLUMN = 500
+_SOURCES = ("rows", "text", "table", "url", "stream")
+
+
+def input_name(name: str) -> None:
+    """Refuse what a plan could not name."""
+    table_name(name)
+
+
+def label_name(name: str) -> None:
+    """Refuse names of labels that are empty, long or cannot be stored."""
+    if not 1 <= len(name) <= 100 or value_findings(name):
+        raise ValidationError("A label's name is 1 to 100 characters without NUL.")
+
+
+class Rows(fields.Field[list[Any]]):
+    """A JSON array of objects; the rows themselves are checked when they are stored."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValidationError("Write an array of objects.")
+        return value
+
+
+class InputSchema(StrictSchema):
+    """One input: `rows`, `table` or `text`, or a file of the same name in a multipart body."""
+
+    rows = Rows(metadata={"description": "Objects; columns are joined, what is missing is null."})
+    table = fields.String(metadata={"description": "Id of an uploaded table."})
+    text = Text(100_000_000, metadata={"description": "One document; a table with column text."})
+    key = Text(
+        _COLUMN,
+        allow_none=True,
+        metadata={"description": "A unique column without nulls, kept through row units."},
+    )
+    format = Text(20, metadata={"description": "Format of the file of this name (multipart)."})
+    url = NotYet()
+    stream = Flag()
+    columns = NotYet()
+
+    @validates_schema
+    def _one_source(self, data: dict[str, Any], **_: Any) -> None:
+        if data.pop("stream", False):
+            raise ValidationError("Streaming inputs are not available in this version.", "stream")
+        if len([name for name in _SOURCES if data.get(name) is not None]) > 1:
+            raise ValidationError("Give one source only: rows, table or text.")
+        if "table" in data and not _TABLE_ID.match(data["table"]):
+            data["table"] = ""  # an id of another kind is an unknown table: 404, not a bad field
+
+
+class BudgetSchema(StrictSchema):
+    """What a job may spend; deterministic work costs nothing."""
+
+    usd = Fraction(0, 1_000_000, allow_none=True, load_default=None)
+    tokens = WholeNumber(allow_none=True, load_default=None, validate=validate.Range(0, 10**15))
+    seconds = NotYet()
+
+
+class PolicySchema(StrictSchema):
+    """How a job is run and when it counts as done."""
+
+    min_success = Fraction(0, 1, load_default=1.0)
+    on_shortfall = Choice(("partial", "failed"), load_default="partial")
+    deadline_s = NotYet()
+    max_rounds = WholeNumber(load_default=3, validate=validate.Range(1, 100))
+    max_pack = WholeNumber(load_default=1, validate=validate.Range(1, 1_000))
+    reuse = Choice(("parent", "project", "none"), load_default="parent")
+    planner_sees = Choice(("samples", "schema"), load_default="samples")
+    budget = fields.Nested(BudgetSchema, load_default=lambda: BudgetSchema().load({}))
+    on_budget = Choice(("pause", "finish"), load_default="pause")
+    priority = WholeNumber(load_default=5, validate=validate.Range(1, 10))
+
+
+class ModelsSchema(StrictSchema):
+    """Which models to use; this version has none."""
+
+    planner = NotYet()
+    worker = NotYet()
+
+
+class JobRequestSchema(StrictSchema):
+    """A goal or a plan, over inputs."""
+
+    goal = Text(MAX_GOAL, allow_none=True, load_default=None)
+    inputs = Named(
+        input_name, fields.Nested(InputSchema), MAX_INPUTS, load_default=dict, allow_none=True
+    )
+    output = AnyObject(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "JSON Schema of one result row."},
+    )
+    planning = Choice(("auto", "rules", "given"), ("direct", "model"), load_default="auto")
+    plan = fields.Raw(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "A plan document; it is checked by the linter."},
+    )
+    workflow = NotYet()
+    approval = Choice(("none",), ("plan", "pilot"), load_default="none")
+    pilot = NotYet()
+    policy = fields.Nested(PolicySchema, load_default=lambda: PolicySchema().load({}))
+    models = fields.Nested(ModelsSchema, load_default=dict, allow_none=True)
+    labels = Named(
+        label_name, Text(1_000, blank=True), MAX_LABELS, load_default=dict, allow_none=True
+    )
+    webhook = NotYet()
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _something_to_do(self, data: dict[str, Any], original: Any, **_: Any) -> None:
+        if not isinstance(original, dict):
+            return
+        plan, workflow = original.get("plan"), original.get("workflow")
+        if plan is not None and workflow is not None:
+            raise ValidationError("Give a plan or a workflow, not both.", "workflow")
+        if original.get("goal") is None and plan is None and workflow is None:
+            raise ValidationError("Say what to do: a goal, or a plan.", "goal")
+        if data.get("planning") == "given" and plan is None:
+            raise ValidationError("`given` needs a plan.", "planning")
+        if data.get("planning") == "rules" and plan is not None:
+            raise ValidationError("With a plan, planning is `given` or `auto`.", "planning")
+
+    @post_load
+    def _nothing_is_empty(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return data | {
+            name: data[name] if data[name] is not None else {} for name in ("inputs", "labels")
+        }

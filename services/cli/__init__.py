@@ -1,0 +1,1 @@
+"""The `apwa` command: a client of the API, and the whole system on one machine."""

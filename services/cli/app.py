@@ -1,0 +1,51 @@
+"""The `apwa` command: wires the sub-commands and turns errors into sentences and exit codes."""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from services.cli.commands import demo, doctor, jobs, keys, plan, run, services, stack, tables
+from services.cli.exits import CommandError, Exit, table_of_codes
+from services.cli.terminal import say
+from shared.settings import SettingsError
+
+app = typer.Typer(
+    name="apwa",
+    help="Plain-language goals over data, run as independent subtasks.",
+    epilog=table_of_codes(),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("run")(run.run)
+app.command("up")(stack.up)
+app.command("down")(stack.down)
+app.command("status")(stack.status)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+app.command("serve")(services.serve)
+app.command("migrate")(services.migrate_database)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(tables.app, name="tables")
+app.add_typer(plan.app, name="plan")
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a code of ``exits.Exit``."""
+    try:
+        app()
+    except CommandError as error:
+        say(f"apwa: {error}")
+        sys.exit(error.code)
+    except SettingsError as error:
+        say(f"apwa: {error}")
+        sys.exit(Exit.USAGE)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe (`| head`) has gone; nothing to tell
+        sys.exit(Exit.SUCCEEDED)
+    sys.exit(Exit.SUCCEEDED)

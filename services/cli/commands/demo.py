@@ -1,0 +1,131 @@
+"""`apwa demo`: two jobs over made-up data on two workers, with everything there is to see."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.client import ApiClient, Json
+from services.cli.commands.tables import describe
+from services.cli.demo_book import write_book
+from services.cli.demo_tickets import write_tickets
+from services.cli.exits import OF_STATUS, Exit
+from services.cli.options import DEFAULT_FOLDER, Folder
+from services.cli.results import first_rows, save_results, show_rows
+from services.cli.summary import show_summary
+from services.cli.target import borrowed_client
+from services.cli.terminal import out, say
+from services.cli.uploads import Input, upload_table
+from services.cli.watching import stages_of, watch
+
+_REDACT = "Redact all personal data in the tickets and count the findings per class"
+_SUMMARISE = "Summarise every section, every chapter and the whole book"
+_MODEL = """\
+How to plug in a model
+  These two jobs needed none: their plans were written by rules, their subtasks are deterministic.
+  Goals in free words, and the capabilities `llm` and `agent`, need an OpenAI-compatible endpoint;
+  they come with the next milestone. Until then a plan of your own (`apwa run --plan plan.json`)
+  reaches everything that is shown by `apwa plan lint`.
+"""
+
+
+def demo(
+    output: Annotated[Path, typer.Option(help="Where data and results are put.")] = Path(
+        "demo-output"
+    ),
+    workers: Annotated[int, typer.Option(min=1, max=64)] = 2,
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Run two jobs over generated data: a redaction with counts, and a three-level summary."""
+    began = time.monotonic()
+    output.mkdir(parents=True, exist_ok=True)
+    tickets, book = output / "tickets.csv", output / "book.txt"
+    write_tickets(tickets)
+    write_book(book)
+    say(f"made 2,000 support tickets ({tickets}) and a book of 12 chapters ({book})")
+    with borrowed_client(folder, say, workers=workers) as (client, _started):
+        statuses = [
+            _redaction(client, tickets, output),
+            _summaries(client, book, output),
+        ]
+    _say_where(output, folder)
+    out.print(_MODEL)
+    out.print(f"Demo ended after {time.monotonic() - began:.0f} s.")
+    worst = next((status for status in statuses if status != "succeeded"), "succeeded")
+    raise typer.Exit(OF_STATUS.get(worst, Exit.FAILED))
+
+
+def _redaction(client: ApiClient, tickets: Path, output: Path) -> str:
+    job = _run(client, _REDACT, Input("tickets", tickets), key="id")
+    if job["status"] != "succeeded":
+        return str(job["status"])
+    redacted = next(
+        stage["name"]
+        for stage in reversed(stages_of(client, job["id"]))
+        if stage.get("capability") == "redact"
+    )
+    _show(client, job, "findings per class:", output / "findings.csv", "csv")
+    _show(
+        client, job, "ten redacted tickets:", output / "tickets-redacted.jsonl", "jsonl", redacted
+    )
+    return "succeeded"
+
+
+def _summaries(client: ApiClient, book: Path, output: Path) -> str:
+    job = _run(client, _SUMMARISE, Input("book", book))
+    if job["status"] == "succeeded":
+        _show(client, job, "ten of the summaries:", output / "summaries.jsonl", "jsonl")
+    return str(job["status"])
+
+
+def _run(client: ApiClient, goal: str, source: Input, key: str | None = None) -> Json:
+    out.rule(f"[bold]{goal}")
+    table = upload_table(client, source)
+    out.print(f"stored {describe(table)}", markup=False)
+    given = {"table": table["id"]} | ({"key": key} if key else {})
+    job = client.post("/v1/jobs", {"goal": goal, "inputs": {source.name: given}})
+    job = watch(client, job["id"])
+    _show_plan(client, job)
+    show_summary(job, stages_of(client, job["id"]), None)
+    return job
+
+
+def _show_plan(client: ApiClient, job: Json) -> None:
+    if not job.get("plan"):
+        return
+    answer = client.get(f"/v1/jobs/{job['id']}/plan")
+    plan = answer["plan"]
+    out.print(f"\nplan, written by the engine `{answer['engine']}`:")
+    for stage in plan["stages"]:
+        over, unit = stage["over"], stage["unit"]
+        shown = ", ".join(over) if isinstance(over, list) else over
+        out.print(
+            f"  {stage['name']:<20} {stage['capability']:<10} over {shown} {_unit(unit)}",
+            markup=False,
+        )
+    out.print(f"  result: {plan['result']['table']}", markup=False)
+
+
+def _unit(unit: Json) -> str:
+    if "group_by" in unit:
+        return f"by {', '.join(unit['group_by'])}"
+    if unit.get("table"):
+        return "as a whole"
+    return "row by row" if unit.get("rows") == 1 else f"{unit.get('rows')} rows at a time"
+
+
+def _show(
+    client: ApiClient, job: Json, title: str, file: Path, format_name: str, stage: str | None = None
+) -> None:
+    save_results(client, job["id"], str(file), format_name, stage=stage)
+    out.print(f"\n{title}")
+    show_rows(first_rows(client, job["id"], 10, stage))
+
+
+def _say_where(output: Path, folder: Path) -> None:
+    out.rule("[bold]Where things lie")
+    for file in sorted(output.iterdir()):
+        out.print(f"  {file}  ({file.stat().st_size:,} bytes)", markup=False)
+    out.print(f"  {folder}/  database, logs, first key; `apwa up` continues with it", markup=False)
+    out.print()

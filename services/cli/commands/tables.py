@@ -1,0 +1,88 @@
+"""`apwa tables`: store and look at data tables."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from services.cli.client import Json
+from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
+from services.cli.results import show_rows
+from services.cli.target import require_client
+from services.cli.terminal import out, print_json, say
+from services.cli.uploads import Input, parse_input, upload_table
+
+app = typer.Typer(help="Data tables: add, ls, show.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    source: Annotated[str, typer.Argument(help="A file or folder, or NAME=FILE.")],
+    name: Annotated[str | None, typer.Option(help="Name of the table.")] = None,
+    format_name: Annotated[str | None, typer.Option("--format", help="When not told.")] = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Store a file, or a folder as one row per document."""
+    given = parse_input(source)
+    if name:
+        given = Input(name, given.path, given.table_id)
+    table = upload_table(require_client(folder), given, format_name)
+    if as_json:
+        print_json(table)
+        return
+    out.print(table["id"])
+    say(describe(table))
+
+
+@app.command("ls")
+def list_tables(
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """List tables, newest first."""
+    page = require_client(folder).get("/v1/tables", {"limit": limit})
+    if as_json:
+        print_json(page)
+        return
+    shown = Table("table", "name", "rows", "bytes", "created", box=None, header_style="bold")
+    for table in page["items"]:
+        rows, size = table.get("rows") or 0, table.get("bytes") or 0
+        created = str(table.get("created_at") or "")[:19]
+        shown.add_row(table["id"], table["name"], f"{rows:,}", f"{size:,}", created)
+    out.print(shown)
+
+
+@app.command()
+def show(
+    table_id: Annotated[str, typer.Argument(help="Id of a table, tbl_...")],
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Show the columns, the unreadable rows and a sample of a table."""
+    table = require_client(folder).get(f"/v1/tables/{table_id}")
+    if as_json:
+        print_json(table)
+        return
+    out.print(describe(table), markup=False)
+    for column in table.get("columns") or []:
+        out.print(f"  {column['name']}: {column['type']}", markup=False)
+    sample = table.get("sample") or []
+    if sample:
+        out.print("sample:")
+        show_rows(sample[:5])
+
+
+def describe(table: Json) -> str:
+    """Return one sentence on a table, with a line per unreadable row that was noted."""
+    columns = table.get("columns") or []
+    text = f"{table['name']}: {table.get('rows') or 0:,} rows, {len(columns)} columns"
+    report = table.get("report") or {}
+    unreadable = int(report.get("unreadable") or 0)
+    if not unreadable:
+        return text
+    lines = [f"{text}; {unreadable:,} rows could not be read:"]
+    for row in (report.get("samples") or [])[:5]:
+        lines.append(f"  line {row.get('line')}: {row.get('reason')}")
+    return "\n".join(lines)

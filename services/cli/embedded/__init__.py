@@ -1,0 +1,1 @@
+"""The embedded stack: PostgreSQL, Valkey and all services as children of one process."""

@@ -1,0 +1,98 @@
+"""Fetches a job's results into a file, and shows their first rows."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+from rich.table import Table
+
+from services.cli.client import ApiClient, Json
+from services.cli.exits import CommandError
+from services.cli.terminal import out
+
+_FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+FORMATS = tuple(dict.fromkeys(_FORMATS.values()))
+_CLIPPED = 60
+
+
+def format_for(target: str | None, given: str | None) -> str:
+    """Return the format of a result file: as given, else by its ending, else jsonl."""
+    if given:
+        if given not in FORMATS:
+            raise CommandError(f"there is no format {given}; choose one of {', '.join(FORMATS)}")
+        return given
+    if not target or target == "-":
+        return "jsonl"
+    ending = Path(target).suffix.lower()
+    if ending not in _FORMATS:
+        raise CommandError(
+            f"the ending of {target} tells no format; use one of {', '.join(_FORMATS)} or --format"
+        )
+    return _FORMATS[ending]
+
+
+def save_results(
+    client: ApiClient,
+    job_id: str,
+    target: str,
+    format_name: str,
+    *,
+    stage: str | None = None,
+    outcome: str | None = None,
+    include: str | None = None,
+) -> int:
+    """Write results to a file (``-`` is stdout) and return the bytes written.
+
+    A file appears under its name only when it is whole.
+    """
+    query = {"format": format_name, "stage": stage, "outcome": outcome, "include": include}
+    path = f"/v1/jobs/{job_id}/results"
+    if target == "-":
+        written = client.download(path, query, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return written
+    final = Path(target)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    draft = final.with_name(f".{final.name}.part")
+    try:
+        with draft.open("wb") as file:
+            written = client.download(path, query, file)
+        draft.replace(final)
+    finally:
+        draft.unlink(missing_ok=True)
+    return written
+
+
+def first_rows(client: ApiClient, job_id: str, count: int, stage: str | None = None) -> list[Json]:
+    """Return the first rows of a result."""
+    buffer = io.BytesIO()
+    query: dict[str, str | int | None] = {"format": "json", "limit": count, "stage": stage}
+    client.download(f"/v1/jobs/{job_id}/results", query, buffer)
+    content = json.loads(buffer.getvalue())
+    rows: list[Json] = content["items"] if isinstance(content, dict) else content
+    return rows[:count]
+
+
+def show_rows(rows: list[Json]) -> None:
+    """Print rows as a table, long values clipped."""
+    if not rows:
+        out.print("  (no rows)")
+        return
+    names = [name for name in rows[0] if name != "_apwa"]
+    table = Table(*names, box=None, pad_edge=True, header_style="bold")
+    for row in rows:
+        table.add_row(*(_clip(row.get(name)) for name in names))
+    out.print(table, soft_wrap=False)
+
+
+def _clip(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = " ".join(text.split()).replace("[", "\\[")
+    return text if len(text) <= _CLIPPED else text[: _CLIPPED - 1] + "…"

@@ -1,0 +1,1 @@
+"""Seals finished stages, checks the ledger, finalises job records, rescues lost shards."""

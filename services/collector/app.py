@@ -1,0 +1,70 @@
+"""Wires the collector: Celery receives, threads collect, rescue and sweep."""
+
+import os
+import socket
+
+from services.collector import tasks
+from services.collector.collect_job import Collector, collect_job
+from services.collector.rescue import rescue_expired
+from services.collector.sweep import HOUR_S, sweep
+from shared.broker.app import consume, make_app
+from shared.broker.inbox import Inbox
+from shared.broker.loop import run_when_rung
+from shared.broker.ring import Ringer
+from shared.database import jobs
+from shared.database.engine import connect
+from shared.log import configure_logging
+from shared.messages.collect_job import CollectJob
+from shared.messages.dispatch_job import DispatchJob
+from shared.messages.plan_job import PlanJob
+from shared.settings import load_settings
+
+COLLECTING_THREADS = 2
+JOBS_IN_ONE_LOOK = 50
+
+
+def main() -> None:
+    """Run the collector until it is told to stop."""
+    settings = load_settings()
+    configure_logging(settings, "collector")
+    engine = connect(
+        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-collector"
+    )
+    celery = make_app("collector", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
+    inbox, timers, ringer = Inbox(), Inbox(), Ringer(celery)
+    collector = Collector(
+        engine=engine,
+        settings=settings,
+        ring_planner=lambda job_id: ringer.ring(PlanJob(job_id)),
+    )
+
+    def collect_rung(job_id: str) -> None:
+        collect_job(collector, job_id)
+
+    def look_for_jobs() -> None:
+        with engine.connect() as connection:
+            due = jobs.due_for_collecting(connection, JOBS_IN_ONE_LOOK)
+        for job_id in due:
+            inbox.put(job_id)
+
+    def rescue() -> None:
+        for job_id in rescue_expired(engine):
+            ringer.ring(DispatchJob(job_id))
+            inbox.put(job_id)
+
+    tasks.register(celery, inbox)
+    threads = [
+        run_when_rung("collect", inbox, settings.collector_poll_s, collect_rung, look_for_jobs)
+        for _ in range(COLLECTING_THREADS)
+    ]
+    threads.append(run_when_rung("rescue", timers, settings.rescue_poll_s, lambda _: None, rescue))
+    threads.append(run_when_rung("sweep", timers, HOUR_S, lambda _: None, lambda: sweep(engine)))
+    try:
+        consume(celery, [CollectJob.QUEUE], f"collector-{os.getpid()}@{socket.gethostname()}")
+    finally:
+        for box in (inbox, timers):
+            box.close()
+        for thread in threads:
+            thread.join(settings.stop_grace_s)
+        ringer.close()
+        engine.dispose()

@@ -1,0 +1,75 @@
+"""Does whatever is due on the collecting side of one job."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from services.collector.close_stage import close_stage
+from services.collector.finalize_job import finalize_job
+from services.collector.seal_stage import seal_stage
+from shared.database import jobs, shards, stages
+from shared.database.engine import is_transient, retrying
+from shared.database.stages import StageRecord
+from shared.log import get_logger
+from shared.settings import Settings
+
+_LEDGER_ERRORS = {"AP001", "23514"}  # our recount, and the check that the ledger adds up
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """What the collecting side works with; `ring_planner` says that something may be next."""
+
+    engine: Engine
+    settings: Settings
+    ring_planner: Callable[[str], None]
+
+
+def collect_job(collector: Collector, job_id: str) -> None:
+    """Note finished shards, seal and close finished stages, finalise; harmless when repeated."""
+    engine = collector.engine
+    if not _begin(engine, job_id):
+        return
+    for stage in _lease_sealing(collector, job_id):
+        _seal_and_close(collector, stage)
+    if retrying(engine, lambda tx: finalize_job(tx, job_id)):
+        get_logger(job_id=job_id).info("job_finished")
+
+
+def _begin(engine: Engine, job_id: str) -> bool:
+    """Look at the job under its lock; False when there is nothing left to do."""
+    with engine.begin() as tx:
+        job = jobs.lock(tx, job_id)
+        if job is None or job.finished_at is not None:
+            return False
+        shards.note_done(tx, job_id)
+        if job.status == "running":
+            stages.begin_sealing(tx, job_id)
+    return True
+
+
+def _lease_sealing(collector: Collector, job_id: str) -> list[StageRecord]:
+    with collector.engine.begin() as tx:
+        return stages.lease_sealing(tx, job_id, collector.settings.lease_s)
+
+
+def _seal_and_close(collector: Collector, stage: StageRecord) -> None:
+    engine, log = collector.engine, get_logger(job_id=stage.job_id, stage=stage.name)
+    sealed = seal_stage(engine, collector.settings, stage)
+    try:
+        status = retrying(engine, lambda tx: close_stage(tx, stage, sealed))
+    except DBAPIError as error:
+        if is_transient(error) or getattr(error.orig, "sqlstate", None) not in _LEDGER_ERRORS:
+            raise
+        detail = str(error.orig).splitlines()[0]
+        log.error("ledger_mismatch", detail=detail)
+        reason = {"kind": "ledger_mismatch", "stage": stage.name, "detail": detail}
+        with engine.begin() as tx:
+            jobs.explain_wait(tx, stage.job_id, reason)
+            stages.explain_wait(tx, stage.id, reason)
+        return
+    if status:
+        log.info(f"stage_{status}")
+        collector.ring_planner(stage.job_id)

@@ -1,0 +1,101 @@
+"""Writes the record of a job whose stages have all ended, exactly once."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from shared.database import events, jobs, results, shards, stages, tables
+from shared.database.jobs import FinalRecord, JobRecord
+from shared.database.stages import StageRecord
+from shared.domain.job import StageLedger, ending_of
+
+NO_MODEL_USED = {
+    "calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_microusd": 0, "cache_hits": 0,
+}  # fmt: skip
+
+
+def finalize_job(tx: Connection, job_id: str) -> bool:
+    """-> succeeded, partial, failed or cancelled; True when this call did it.
+
+    Under the job's row lock: look again, act once. Whoever rings and however often, one record
+    and one event come out.
+    """
+    job = jobs.lock(tx, job_id)
+    if job is None or job.finished_at is not None or job.status not in {"running", "finalizing"}:
+        return False
+    if job.finish_as is not None:
+        _end_open_stages(tx, job)
+    found = stages.of_job(tx, job_id)
+    if any(stage.status not in {"closed", "abandoned"} for stage in found):
+        return False
+    _write_record(tx, job, found)
+    return True
+
+
+def _end_open_stages(tx: Connection, job: JobRecord) -> None:
+    """Cancelled: what was not settled is counted as cancelled; settled results stay readable."""
+    shards.cancel_open(tx, job.id)
+    for stage in stages.of_job(tx, job.id):
+        if stage.status in {"closed", "abandoned"}:
+            continue
+        ledger = stages.ledger_of_shards(tx, stage.id)
+        units = stage.unit_count or 0
+        stages.end_stage(
+            tx, stage.id, "abandoned", succeeded=ledger["succeeded"], failed=ledger["failed"],
+            cancelled=units - ledger["succeeded"] - ledger["failed"],
+            reason={"kind": "cancelled"},
+        )  # fmt: skip
+
+
+def _write_record(tx: Connection, job: JobRecord, found: list[StageRecord]) -> None:
+    ledgers = [_ledger(stage) for stage in found]
+    ending = (
+        ending_of(
+            ledgers,
+            min_success=job.policy.get("min_success", 1.0),
+            on_shortfall=job.policy.get("on_shortfall", "partial"),
+            finish_as=job.finish_as,
+        )
+    )  # fmt: skip
+    result = next((stage for stage in found if stage.is_result and stage.status == "closed"), None)
+    table = tables.find(tx, result.output_table_id) if result else None
+    record = FinalRecord(
+        status=ending.status,
+        error=ending.error,
+        result_table_id=table.id if table else None,
+        result_rows=table.row_count if table else None,
+        coverage=_coverage(tx, job, ledgers),
+        usage=NO_MODEL_USED,
+        failures=results.failure_clusters(tx, job.id),
+    )
+    jobs.finish(tx, job.id, record)
+    events.append(
+        tx, job.id, "job.finished", actor="collector",
+        data={"status": ending.status, "error": ending.error},
+    )  # fmt: skip
+
+
+def _ledger(stage: StageRecord) -> StageLedger:
+    return StageLedger(
+        name=stage.name,
+        status=stage.status,
+        is_result=stage.is_result,
+        units=stage.unit_count or 0,
+        succeeded=stage.succeeded,
+        failed=stage.failed,
+        skipped=stage.skipped,
+        cancelled=stage.cancelled,
+    )
+
+
+def _coverage(tx: Connection, job: JobRecord, ledgers: list[StageLedger]) -> dict[str, Any]:
+    counted = ("units", "succeeded", "failed", "skipped", "cancelled")
+    per_stage = {
+        ledger.name: {name: getattr(ledger, name) for name in counted} for ledger in ledgers
+    }
+    unreadable = 0
+    for item in jobs.inputs(tx, job.id):
+        table = tables.find(tx, item.table_id)
+        unreadable += (table.report or {}).get("unreadable", 0) if table else 0
+    totals = {name: sum(counts[name] for counts in per_stage.values()) for name in counted}
+    return {**totals, "unreadable": unreadable, "stages": per_stage}

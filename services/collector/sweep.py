@@ -1,0 +1,17 @@
+"""Clears what nobody will come back for: abandoned loads, old idempotency keys, gone workers."""
+
+from sqlalchemy import Engine
+
+from shared.database import idempotency, tables, workers
+
+HOUR_S = 3600.0
+
+
+def sweep(engine: Engine) -> None:
+    """Delete in one short transaction each; repeated, it finds nothing."""
+    with engine.begin() as tx:
+        tables.sweep_loading(tx, 6 * HOUR_S)
+    with engine.begin() as tx:
+        idempotency.sweep(tx, 24 * HOUR_S)
+    with engine.begin() as tx:
+        workers.sweep(tx, 24 * HOUR_S)

@@ -1,0 +1,1 @@
+"""Turns goals into plans, cuts open stages into shards and publishes them."""

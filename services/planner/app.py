@@ -1,0 +1,78 @@
+"""Wires the planner: Celery receives, two kinds of threads work (plan and cut; dispatch)."""
+
+import os
+import socket
+
+from services.planner import tasks
+from services.planner.dispatch_job import dispatch_due
+from services.planner.plan_job import Planner, plan_job
+from shared.broker.app import consume, make_app
+from shared.broker.canary import Canary
+from shared.broker.inbox import Inbox
+from shared.broker.loop import run_when_rung
+from shared.broker.ring import Ringer
+from shared.database import jobs, shards
+from shared.database.engine import connect
+from shared.log import configure_logging, get_logger
+from shared.messages.collect_job import CollectJob
+from shared.messages.dispatch_job import DispatchJob
+from shared.messages.plan_job import PlanJob
+from shared.settings import load_settings
+
+PLANNING_THREADS = 3
+JOBS_IN_ONE_LOOK = 20
+
+
+def main() -> None:
+    """Run the planner until it is told to stop."""
+    settings = load_settings()
+    configure_logging(settings, "planner")
+    engine = connect(
+        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-planner"
+    )
+    celery = make_app("planner", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
+    plan_inbox, dispatch_inbox = Inbox(), Inbox()
+    ringer, canary = Ringer(celery), Canary(settings.redis_url)
+    planner = Planner(
+        engine=engine,
+        settings=settings,
+        ring_dispatch=dispatch_inbox.put,
+        ring_collect=lambda job_id: ringer.ring(CollectJob(job_id)),
+    )
+
+    def plan_rung(job_id: str) -> None:
+        plan_job(planner, job_id)
+
+    def look_for_jobs() -> None:
+        with engine.connect() as connection:
+            due = jobs.due_for_planning(connection, JOBS_IN_ONE_LOOK)
+        for job_id in due:
+            plan_inbox.put(job_id)
+
+    def dispatch() -> None:
+        if canary.redis_forgot():
+            with engine.begin() as tx:
+                forgotten = shards.forget_dispatches(tx)
+            get_logger().warning("redis_came_back_empty", shards_due_again=forgotten)
+        dispatch_due(engine, celery, settings)
+
+    tasks.register(celery, plan_inbox, dispatch_inbox)
+    threads = [
+        run_when_rung("plan", plan_inbox, settings.planner_poll_s, plan_rung, look_for_jobs)
+        for _ in range(PLANNING_THREADS)
+    ]
+    threads.append(
+        run_when_rung(
+            "dispatch", dispatch_inbox, settings.dispatch_poll_s, lambda _: dispatch(), dispatch
+        )
+    )
+    try:
+        node = f"planner-{os.getpid()}@{socket.gethostname()}"
+        consume(celery, [PlanJob.QUEUE, DispatchJob.QUEUE], node)
+    finally:
+        for inbox in (plan_inbox, dispatch_inbox):
+            inbox.close()
+        for thread in threads:
+            thread.join(settings.stop_grace_s)
+        ringer.close()
+        engine.dispose()

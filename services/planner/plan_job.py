@@ -1,0 +1,91 @@
+"""Does whatever is due on the planning side of one job: plan it, open its stages, cut them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from services.planner.arrange_stage import arrange_stage
+from services.planner.cut_stage import cut_stage
+from services.planner.lease import PlanningLease
+from services.planner.write_plan import write_plan
+from shared.database import jobs, stages, tables
+from shared.database.engine import retrying
+from shared.database.stages import StageRecord
+from shared.domain.ids import new_id
+from shared.domain.plan import UnitSpec
+from shared.domain.shard import unit_total
+from shared.log import get_logger
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """What the planning side works with; `ring_dispatch` announces new shards of a job."""
+
+    engine: Engine
+    settings: Settings
+    ring_dispatch: Callable[[str], None]
+    ring_collect: Callable[[str], None]
+
+
+def plan_job(planner: Planner, job_id: str) -> None:
+    """Lease the job and do what its rows say is due; twice at once, the second does nothing."""
+    settings = planner.settings
+    holder = new_id("wrk")  # one per visit: two threads of one process exclude each other too
+    job = retrying(
+        planner.engine,
+        lambda tx: jobs.lease_for_planning(tx, job_id, holder, settings.lease_s),
+    )
+    if job is None:
+        return
+    with PlanningLease(planner.engine, job_id, holder, settings.lease_s) as lease:
+        if job.status == "planning":
+            get_logger(job_id=job_id).info("planning")
+            if not write_plan(planner.engine, settings, job, holder):
+                return
+            get_logger(job_id=job_id).info("planned")
+        _open_stages(planner, job_id, lease)
+        _cut_stages(planner, job_id, lease)
+
+
+def _open_stages(planner: Planner, job_id: str, lease: PlanningLease) -> None:
+    with planner.engine.connect() as connection:
+        ready = stages.ready_to_open(connection, job_id)
+    for stage in ready:
+        if lease.lost:
+            return
+        source_table_id, units = _units_of(planner, stage)
+        retrying(
+            planner.engine,
+            lambda tx, stage=stage, source=source_table_id, units=units: stages.open_stage(  # type: ignore[misc]
+                tx, stage.id, source_table_id=source, unit_count=units
+            ),
+        )
+        get_logger(job_id=job_id, stage=stage.name).info("stage_opened", units=units)
+        if units == 0:
+            planner.ring_collect(job_id)
+
+
+def _units_of(planner: Planner, stage: StageRecord) -> tuple[str, int]:
+    """Return the table whose rows the units number, and how many units there are."""
+    unit = UnitSpec.from_json(stage.spec["unit"])
+    over = stage.reads[stage.spec["over"][0]]
+    if unit.kind == "group":
+        return arrange_stage(planner.engine, planner.settings, stage, over)
+    with planner.engine.connect() as connection:
+        table = tables.find(connection, over)
+    if table is None:
+        raise LookupError(f"table {over} of stage {stage.name} is gone")
+    return over, unit_total(unit, table.row_count)
+
+
+def _cut_stages(planner: Planner, job_id: str, lease: PlanningLease) -> None:
+    with planner.engine.connect() as connection:
+        open_stages = stages.of_job(connection, job_id)
+    for stage in open_stages:
+        if stage.status == "open" and not stage.fully_cut:
+            cut_stage(
+                planner.engine, planner.settings, stage,
+                after_batch=lambda: planner.ring_dispatch(job_id), lost=lambda: lease.lost,
+            )  # fmt: skip

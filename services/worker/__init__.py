@@ -1,0 +1,1 @@
+"""Claims shards, runs their subtasks concurrently, settles outcomes as they come."""

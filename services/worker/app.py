@@ -1,0 +1,156 @@
+"""Wires a worker: Celery's threads claim and wait, one event loop and child processes work."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import uvloop
+from celery.signals import worker_shutting_down
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.worker import tasks
+from services.worker.child_pool import ChildPool
+from services.worker.heartbeat import beat
+from services.worker.held import HeldShards
+from services.worker.run_shard import Worker, run_shard
+from services.worker.run_units import Runtime
+from services.worker.settler import Settler
+from services.worker.stage_run import StageRuns
+from shared.broker.app import SHARD_QUEUES, consume, make_app
+from shared.broker.inbox import Inbox
+from shared.broker.loop import run_when_rung
+from shared.broker.ring import Ringer
+from shared.capabilities.contract import Capability
+from shared.capabilities.registry import discover, manifest_of
+from shared.database import capabilities, shards, workers
+from shared.database.engine import connect, retrying
+from shared.domain.ids import new_id
+from shared.log import configure_logging, get_logger
+from shared.messages.collect_job import CollectJob
+from shared.messages.dispatch_job import DispatchJob
+from shared.settings import Settings, load_settings
+
+
+def main() -> None:
+    """Run a worker until it is told to stop."""
+    settings = load_settings()
+    configure_logging(settings, "worker")
+    engine = connect(
+        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-worker"
+    )
+    found = discover()
+    for problem in found.problems:
+        get_logger().warning("capability_left_out", problem=problem)
+    celery = make_app(
+        "worker", settings.redis_url, threads=settings.worker_slots, grace_s=settings.stop_grace_s
+    )
+    stopping, ringer, timers = threading.Event(), Ringer(celery), Inbox()
+    worker = _make_worker(engine, settings, found.capabilities, stopping, ringer)
+    _introduce(worker)
+    last_heard = [time.monotonic()]
+
+    def heard(shard_id: int) -> None:
+        last_heard[0] = time.monotonic()
+        run_shard(worker, shard_id)
+
+    unheard_pool = ThreadPoolExecutor(settings.worker_slots, thread_name_prefix="unheard")
+
+    def look_for_shards() -> None:
+        if time.monotonic() - last_heard[0] < settings.worker_idle_claim_s or stopping.is_set():
+            return
+        with engine.connect() as connection:
+            due = shards.due_unheard(connection, list(worker.capabilities), worker.held.free)
+        for shard_id in due:
+            unheard_pool.submit(run_shard, worker, shard_id)
+
+    tasks.register(celery, heard)
+    threads = [
+        run_when_rung(
+            "heartbeat", timers, settings.heartbeat_s, lambda _: None,
+            lambda: beat(engine, worker.id, worker.held, settings.lease_s),
+        ),
+        run_when_rung(
+            "unheard", timers, settings.worker_idle_claim_s / 2, lambda _: None, look_for_shards
+        ),
+    ]  # fmt: skip
+    worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
+    try:
+        consume(celery, sorted(SHARD_QUEUES.values()), f"{worker.id}@{socket.gethostname()}")
+    finally:
+        _stop(worker, threads, timers, unheard_pool, ringer)
+
+
+def _make_worker(
+    engine: Engine, settings: Settings, found: dict[str, Capability], stopping: threading.Event,
+    ringer: Ringer,
+) -> Worker:  # fmt: skip
+    worker_id, held = new_id("wrk"), HeldShards(settings.worker_slots)
+    settler = Settler(engine, worker_id, settings.settle_batch, settings.settle_ms / 1000)
+    runtime = Runtime(
+        settings=settings,
+        settler=settler,
+        children=ChildPool(settings.worker_processes),
+        loop=_start_loop(),
+        in_flight=asyncio.Semaphore(settings.loop_concurrency),
+        stopping=stopping.is_set,
+    )
+
+    def shard_ended(job_id: str) -> None:
+        ringer.ring(DispatchJob(job_id))
+        ringer.ring(CollectJob(job_id))
+
+    return Worker(
+        id=worker_id,
+        engine=engine,
+        settings=settings,
+        capabilities=found,
+        held=held,
+        stages=StageRuns(engine, found),
+        settler=settler,
+        runtime=runtime,
+        shard_ended=shard_ended,
+    )
+
+
+def _start_loop() -> asyncio.AbstractEventLoop:
+    loop = uvloop.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="event-loop", daemon=True).start()
+    return loop
+
+
+def _introduce(worker: Worker) -> None:
+    """Write down this worker and the manifests of what it has, once Postgres answers."""
+    manifests = [manifest_of(one).to_json() for one in worker.capabilities.values()]
+
+    def write(tx: Connection) -> None:
+        capabilities.publish(tx, manifests)
+        workers.register(
+            tx, worker.id, host=socket.gethostname(), pid=os.getpid(),
+            capabilities=sorted(worker.capabilities), slots=worker.settings.worker_slots,
+        )  # fmt: skip
+
+    retrying(worker.engine, write, for_s=60.0)
+    get_logger(worker_id=worker.id).info("worker_started", capabilities=sorted(worker.capabilities))
+
+
+def _stop(
+    worker: Worker, threads: list[threading.Thread], timers: Inbox, unheard: ThreadPoolExecutor,
+    ringer: Ringer,
+) -> None:  # fmt: skip
+    """Let go in order: nothing new, what is settled is written, leases are free, then children."""
+    unheard.shutdown(wait=True)
+    worker.settler.close()
+    timers.close()
+    for thread in threads:
+        thread.join(2.0)
+    with suppress(SQLAlchemyError), worker.engine.begin() as tx:
+        workers.sign_off(tx, worker.id)
+    ringer.close()
+    worker.runtime.children.close()
+    worker.engine.dispose()
+    get_logger(worker_id=worker.id).info("worker_stopped")

@@ -1,0 +1,1 @@
+"""The built-in capabilities: each module exports one object named `capability`."""

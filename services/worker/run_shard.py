@@ -1,0 +1,104 @@
+"""Claims one shard, runs its units, settles them and passes on what is left."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from services.worker.held import HeldShard, HeldShards
+from services.worker.load_units import load_units
+from services.worker.run_units import Leftover, Runtime, run_units
+from services.worker.settler import Settler
+from services.worker.stage_run import StageNotRunnableError, StageRuns
+from shared.capabilities.contract import Capability
+from shared.database import shards
+from shared.database.engine import retrying
+from shared.domain.outcome import Settled
+from shared.log import get_logger
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker process; `shard_ended(job_id)` rings who waits for finished shards."""
+
+    id: str
+    engine: Engine
+    settings: Settings
+    capabilities: Mapping[str, Capability]
+    held: HeldShards
+    stages: StageRuns
+    settler: Settler
+    runtime: Runtime
+    shard_ended: Callable[[str], None]
+
+
+def run_shard(worker: Worker, shard_id: int) -> None:
+    """Claim the shard if it is still due and run it; a message that comes twice does nothing."""
+    with worker.engine.connect() as connection:
+        alone = shards.is_alone(connection, shard_id)
+    with worker.held.turn(alone=alone):
+        if worker.runtime.stopping():
+            return
+        shard = _claim(worker, shard_id, alone)
+        if shard is None:
+            return
+        held = worker.held.add(shard)
+        try:
+            _work(worker, held)
+        finally:
+            worker.held.remove(held)
+    worker.shard_ended(shard.job_id)
+
+
+def _claim(worker: Worker, shard_id: int, alone: bool) -> shards.ShardRecord | None:
+    return retrying(
+        worker.engine,
+        lambda tx: shards.claim(
+            tx, shard_id, worker.id, list(worker.capabilities), worker.settings.lease_s,
+            may_be_alone=alone,
+        ),
+        for_s=worker.settings.lease_s,
+    )  # fmt: skip
+
+
+def _work(worker: Worker, held: HeldShard) -> None:
+    shard = held.shard
+    log = get_logger(job_id=shard.job_id, shard_id=shard.id, fence=shard.fence)
+    log.debug("shard_claimed", units=shard.unit_count)
+    with worker.engine.connect() as connection:
+        settled = shards.settled_units(connection, shard)
+        attempts = shards.attempts_of(connection, shard)
+    wanted = [unit for unit in shard.units if unit not in settled]
+    leftover = _run(worker, held, wanted, attempts)
+    worker.settler.flush(held)
+    if held.lost:
+        log.info("shard_let_go")
+    elif leftover.unstarted:
+        retrying(worker.engine, lambda tx: shards.release(tx, shard.id, shard.fence))
+        log.info("shard_released", units=len(leftover.unstarted))
+    else:
+        retrying(
+            worker.engine,
+            lambda tx: shards.finish(
+                tx, shard.id, shard.fence, leftover.postponed, leftover.delay_s
+            ),
+        )
+        log.debug("shard_done", postponed=len(leftover.postponed))
+
+
+def _run(worker: Worker, held: HeldShard, wanted: list[int], attempts: dict[int, int]) -> Leftover:
+    try:
+        run = worker.stages.get(held.shard.stage_id)
+    except StageNotRunnableError as error:
+        outcomes = [
+            Settled(unit, "failed", 1, code=error.code, detail=str(error)) for unit in wanted
+        ]
+        worker.settler.put(held, outcomes)
+        return Leftover([], 0.0, [])
+    loaded = load_units(worker.engine, run, held.shard, wanted)
+    future = asyncio.run_coroutine_threadsafe(
+        run_units(worker.runtime, run, held, loaded, attempts), worker.runtime.loop
+    )
+    return future.result()

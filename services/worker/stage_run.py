@@ -1,0 +1,128 @@
+"""What all shards of one stage share in this process, prepared once."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+from sqlalchemy import Connection, Engine
+
+from shared.capabilities.contract import Capability
+from shared.database import stages, tables
+from shared.database.stages import StageRecord
+from shared.database.tables import TableRecord
+from shared.domain.stage import StageSpec
+from shared.plans.render import CompiledTemplate, compile_template
+from shared.plans.unit_hash import StageHasher
+from shared.tables.store import read_range, rows_of, visible
+
+_KEPT_STAGES = 64
+
+
+class StageNotRunnableError(RuntimeError):
+    """The stage cannot run here; `code` and text become the outcome of its units."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """A stage ready to run: compiled template, validator, hasher, and the tables it reads.
+
+    `source` is the table the units number. `one_row_tables` maps names used by the template.
+    """
+
+    record: StageRecord
+    spec: StageSpec
+    capability: Capability
+    source: TableRecord
+    over: Mapping[str, TableRecord]
+    one_row_tables: Mapping[str, dict[str, Any]]
+    instructions: CompiledTemplate | None
+    input: CompiledTemplate | None
+    validator: Any
+    hasher: StageHasher
+
+    @property
+    def reads_tables(self) -> bool:
+        """True when units get table handles instead of rows."""
+        return getattr(self.capability, "reads", "rows") == "tables"
+
+
+class StageRuns:
+    """A small cache of prepared stages by id; a stage does not change once it is open."""
+
+    def __init__(self, engine: Engine, capabilities: Mapping[str, Capability]) -> None:
+        self._engine, self._capabilities = engine, capabilities
+        self._runs: OrderedDict[int, StageRun] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, stage_id: int) -> StageRun:
+        """Return the prepared stage; raise StageNotRunnableError when it cannot be."""
+        with self._lock:
+            if stage_id in self._runs:
+                self._runs.move_to_end(stage_id)
+                return self._runs[stage_id]
+        with self._engine.connect() as connection:
+            run = _prepare(connection, self._capabilities, stage_id)
+        with self._lock:
+            self._runs[stage_id] = run
+            if len(self._runs) > _KEPT_STAGES:
+                self._runs.popitem(last=False)
+        return run
+
+
+def _prepare(
+    connection: Connection, capabilities: Mapping[str, Capability], stage_id: int
+) -> StageRun:
+    record = stages.find(connection, stage_id)
+    if record is None or record.source_table_id is None:
+        raise LookupError(f"stage {stage_id} is not open")
+    spec = StageSpec.from_json(record.spec)
+    capability = capabilities[record.capability]
+    return StageRun(
+        record=record,
+        spec=spec,
+        capability=capability,
+        source=_table(connection, record.source_table_id),
+        over={name: _table(connection, record.reads[name]) for name in spec.over},
+        one_row_tables={
+            name: _one_row(connection, name, table_id)
+            for name, table_id in record.reads.items()
+            if name not in spec.over
+        },
+        instructions=compile_template(spec.instructions) if spec.instructions else None,
+        input=compile_template(spec.input) if spec.input else None,
+        validator=jsonschema_rs.validator_for(spec.output),
+        hasher=StageHasher(
+            capability=capability.name,
+            version=capability.version,
+            params=spec.params,
+            brief=record.brief,
+            instructions=spec.instructions,
+            output=spec.output,
+            emit=spec.emit,
+        ),
+    )
+
+
+def _table(connection: Connection, table_id: str) -> TableRecord:
+    found = tables.find(connection, table_id)
+    if found is None or found.status != "sealed":
+        raise LookupError(f"table {table_id} is not sealed")
+    return found
+
+
+def _one_row(connection: Connection, name: str, table_id: str) -> dict[str, Any]:
+    table = _table(connection, table_id)
+    if table.row_count != 1:
+        raise StageNotRunnableError(
+            "not_one_row",
+            f"The template reads a column of table {name}, which has {table.row_count} rows; "
+            "only a table of one row can be read so.",
+        )
+    return rows_of(visible(read_range(connection, table, 0, 1).rows, table.columns))[0]

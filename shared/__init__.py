@@ -1,0 +1,1 @@
+"""What two or more services need; imports point upward only (see ARCHITECTURE.md)."""

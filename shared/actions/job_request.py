@@ -1,0 +1,42 @@
+"""What a client asks with a job, already checked in shape by the door it came through."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file that lies on this machine for the length of the request."""
+
+    path: Path
+    name: str  # as the client calls it; tells the format, never a path
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequest:
+    """One named input: exactly one of `rows`, `text`, `table_id` and `file` is set."""
+
+    name: str
+    key: str | None = None
+    rows: list[dict[str, Any]] | None = None
+    text: str | None = None
+    table_id: str | None = None
+    file: UploadedFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A job to be; `policy` has every field of the interface, defaults filled in."""
+
+    goal: str | None
+    planning: str
+    plan: dict[str, Any] | None
+    output: dict[str, Any] | None
+    policy: dict[str, Any]
+    priority: int
+    inputs: tuple[InputRequest, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    request_id: str | None = None
+    traceparent: str | None = None

@@ -1,0 +1,57 @@
+"""The expected ways in which an action says no; doors turn them into their own answers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.contracts.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One thing wrong with a request: where (JSON Pointer), what, and its own code if any."""
+
+    pointer: str
+    detail: str
+    code: str | None = None
+
+    def to_json(self) -> dict[str, str]:
+        """Return ``{"pointer", "detail"}`` and ``code`` where there is one."""
+        known = {"pointer": self.pointer, "detail": self.detail}
+        return known | ({"code": self.code} if self.code else {})
+
+
+class Refusal(Exception):
+    """The request is not granted; `code` is stable, `problems` says where."""
+
+    def __init__(self, code: str, detail: str, problems: Iterable[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.problems = list(problems)
+
+
+class NotFound(Refusal):
+    """There is no such object in the actor's project."""
+
+    def __init__(self, what: str, problems: Iterable[FieldProblem] = ()) -> None:
+        super().__init__("not_found", f"There is no such {what}.", problems)
+
+
+class WrongState(Refusal):
+    """The object is in a state that does not allow the action."""
+
+
+class Invalid(Refusal):
+    """The request itself is wrong."""
+
+    def __init__(
+        self, problems: Iterable[FieldProblem], code: str = "invalid", detail: str | None = None
+    ) -> None:
+        known = list(problems)
+        text = detail or (known[0].detail if len(known) == 1 else "Some fields are not valid.")
+        super().__init__(code, text, known)
+
+
+def problems_of(findings: Iterable[Finding], under: str = "") -> list[FieldProblem]:
+    """Return the findings as problems of the field at pointer `under`."""
+    return [FieldProblem(under + found.pointer, found.detail, found.code) for found in findings]

@@ -1,0 +1,160 @@
+"""Takes a job in: stages its data, checks its plan, and makes all of it visible at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from shared.actions.actor import Actor
+from shared.actions.facts import plan_facts, table_facts
+from shared.actions.input_tables import require_key, require_table
+from shared.actions.job_request import InputRequest, JobRequest
+from shared.actions.load_table import Loading, Staged, seal, stage_file, stage_rows, staging
+from shared.actions.refusals import Invalid, problems_of
+from shared.contracts.findings import json_pointer
+from shared.contracts.plan import PlanShapeError, load_plan
+from shared.database import audit, events, jobs, table_locks
+from shared.database.jobs import JobInput, JobRecord, NewJob
+from shared.domain.ids import new_id
+from shared.domain.plan import Plan
+from shared.plans.lint import lint
+from shared.settings import Settings
+
+BeforeCommit = Callable[[Connection, JobRecord], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An input whose data lies in the database, sealed already or still staged."""
+
+    request: InputRequest
+    table_id: str
+    staged: Staged | None
+
+
+def submit_job(
+    engine: Engine,
+    settings: Settings,
+    actor: Actor,
+    request: JobRequest,
+    before_commit: BeforeCommit,
+) -> JobRecord:
+    """Store a job as `queued` and return it; the caller rings the planner after this.
+
+    `before_commit(connection, job)` runs in the one short transaction that makes job, tables and
+    event visible together. Raises Invalid (`plan_invalid`, `key_not_unique`, `unreadable`, ...),
+    NotFound for a table of another project, WrongState for one that is still loading. Whatever is
+    raised, nothing is kept.
+    """
+    plan = _load_plan(request.plan)
+    loading = Loading(engine, settings, actor, new_id("job"))
+    with engine.connect() as connection:
+        for item in request.inputs:
+            if item.table_id is not None:
+                require_table(connection, actor, item)
+    with staging(engine) as table_ids:
+        prepared = [_prepare(loading, table_ids, item) for item in request.inputs]
+        if plan is not None:
+            _require_sound(loading, request, plan, prepared)
+        with engine.begin() as connection:
+            return _commit(connection, loading, request, prepared, before_commit)
+
+
+def _load_plan(document: Any) -> Plan | None:
+    if document is None:
+        return None
+    try:
+        return load_plan(document)
+    except PlanShapeError as error:
+        problems = problems_of(error.findings, under="/plan")
+        raise Invalid(problems, "plan_invalid", "The plan is not valid.") from error
+
+
+def _prepare(loading: Loading, table_ids: list[str], item: InputRequest) -> _Prepared:
+    if item.table_id is not None:
+        require_key(loading.engine, loading.actor, item)
+        return _Prepared(item, item.table_id, None)
+    key_pointer = json_pointer("inputs", item.name, "key")
+    if item.file is not None:
+        staged = stage_file(
+            loading, table_ids, item.file, name=item.name, key=item.key, key_pointer=key_pointer
+        )
+    else:
+        inline = "rows" if item.rows is not None else "text"
+        rows = item.rows if item.rows is not None else [{"text": item.text, "name": item.name}]
+        staged = stage_rows(
+            loading, table_ids, rows, name=item.name, key=item.key, format_=inline,
+            pointer=json_pointer("inputs", item.name, inline), key_pointer=key_pointer,
+        )  # fmt: skip
+    return _Prepared(item, staged.table_id, staged)
+
+
+def _require_sound(
+    loading: Loading, request: JobRequest, plan: Plan, prepared: list[_Prepared]
+) -> None:
+    """Lint the plan before the last transaction: checking SQL takes a process of its own."""
+    staged = {
+        item.request.name: table_facts(
+            item.staged.columns, item.staged.row_count, item.staged.key, item.staged.statistics,
+            item.staged.sample, request.policy,
+        )
+        for item in prepared
+        if item.staged is not None
+    }  # fmt: skip
+    with loading.engine.connect() as connection:
+        facts = plan_facts(
+            connection, _job_inputs(prepared), request.policy, request.output, loading.settings,
+            project_id=loading.actor.project_id, staged=staged,
+        )  # fmt: skip
+    errors = [finding for finding in lint(plan, facts) if finding.severity == "error"]
+    if errors:
+        problems = problems_of(errors, under="/plan")
+        raise Invalid(problems, "plan_invalid", "The plan cannot run as it is.")
+
+
+def _commit(
+    connection: Connection,
+    loading: Loading,
+    request: JobRequest,
+    prepared: list[_Prepared],
+    before_commit: BeforeCommit,
+) -> JobRecord:
+    """Do it all or nothing: seal the staged tables, write the job."""
+    actor = loading.actor
+    table_locks.hold(connection, [item.table_id for item in prepared if item.staged is None])
+    for item in prepared:
+        if item.staged is None:
+            require_table(connection, actor, item.request)
+        else:
+            seal(connection, item.staged)
+    job = jobs.insert(connection, _new_job(loading, request, _job_inputs(prepared)))
+    events.append(connection, job.id, "job.accepted", actor=actor.name, data={"mode": job.mode})
+    audit.append(connection, actor.project_id, actor.name, "job.create", job.id)
+    before_commit(connection, job)
+    return job
+
+
+def _new_job(loading: Loading, request: JobRequest, inputs: tuple[JobInput, ...]) -> NewJob:
+    if loading.job_id is None:
+        raise LookupError("a job is submitted under an id made before its tables")
+    return NewJob(
+        id=loading.job_id,
+        project_id=loading.actor.project_id,
+        key_id=loading.actor.key_id,
+        mode="batch",
+        goal=request.goal,
+        planning=request.planning,
+        given_plan=request.plan,
+        output=request.output,
+        policy=request.policy,
+        priority=request.priority,
+        inputs=inputs,
+        labels=request.labels,
+        request_id=request.request_id,
+        traceparent=request.traceparent,
+    )
+
+
+def _job_inputs(prepared: list[_Prepared]) -> tuple[JobInput, ...]:
+    return tuple(JobInput(item.request.name, item.table_id, item.request.key) for item in prepared)

@@ -1,0 +1,69 @@
+"""The Celery application of a service: JSON only, no result backend, early acknowledgement."""
+
+import warnings
+
+from celery import Celery
+from celery.platforms import SecurityWarning
+from celery.signals import setup_logging
+
+SHARD_QUEUES = {"cpu": "shards.cpu", "model": "shards.model"}
+
+
+def make_app(service: str, redis_url: str, *, threads: int = 1, grace_s: float = 10.0) -> Celery:
+    """Return the application; nothing connects until it publishes or consumes.
+
+    Every timeout is bounded: publishing to a hung Redis must end (measured: it blocks for ever
+    without `socket_timeout`). Gossip and mingle are off on the worker's command line; remote
+    control stays on, or a busy worker never reconnects after a Redis restart.
+    """
+    app = Celery(f"apwa.{service}", broker=redis_url, set_as_current=False)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_default_queue=service,
+        task_create_missing_queues=True,
+        worker_pool="threads",
+        worker_concurrency=threads,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_soft_shutdown_timeout=grace_s,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+            "health_check_interval": 10,
+            "unacked_restore_throttle": 1,
+            "unacked_restore_interval": 5,
+        },
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
+        enable_utc=True,
+    )
+    setup_logging.connect(_keep_our_logging, weak=False)
+    return app
+
+
+def consume(app: Celery, queues: list[str], node: str) -> None:
+    """Run the Celery worker in this process until it is told to stop."""
+    # It warns root because of pickle, which is refused here (accept_content is json alone).
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    app.worker_main(
+        [
+            "--quiet",
+            "worker",
+            "--pool=threads",
+            f"--queues={','.join(queues)}",
+            f"--hostname={node}",
+            "--without-gossip",
+            "--without-mingle",
+        ]
+    )
+
+
+def _keep_our_logging(**_: object) -> None:
+    """Stop Celery from configuring logs; `shared.log` did."""

@@ -1,0 +1,1 @@
+"""What a capability is, which are built in, and how installed ones are found."""

@@ -1,0 +1,126 @@
+"""The duck-typed contract of a capability; packages outside need not import it.
+
+A capability is any object found through the entry point group ``apwa.capabilities`` with these
+attributes. `params` is a JSON Schema of the stage's parameters. `units` names the kinds of unit
+it takes. `queue` is ``model`` (waits) or ``cpu`` (computes). `runs` is ``loop`` (an ``async def
+run`` on the event loop) or ``process`` (a plain function in a killable child process). `output`
+is the JSON Schema of one output row, or a pure function of the input columns and the parameters
+that returns it. `emits` (optional, default ``one``) says whether a unit yields one row or many.
+
+An exception raised by `run` is an outcome: its attributes ``code`` (str), ``transient`` (bool,
+default False) and ``retry_after_s`` (float) are honoured where present.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Columns = list[dict[str, str]]  # [{"name": ..., "type": ...}], types as in shared.domain.columns
+OutputFunction = Callable[[Mapping[str, Columns], dict[str, Any]], dict[str, Any]]
+
+
+class TableHandle(Protocol):
+    """A whole input table, read lazily (given to capabilities that take ``table`` units)."""
+
+    columns: Columns
+
+    def batches(self) -> Iterator[Any]:
+        """Yield pyarrow RecordBatches in row order, about 1 MB each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one subtask sees. `rows` are its own rows, JSON-ready; `before`/`after` are context.
+
+    `key` holds the group key (empty but for groups). `tables` maps the names of the stage's
+    inputs to handles, for capabilities with ``table`` units that declare ``reads = "tables"``;
+    `rows` is empty for those.
+    """
+
+    index: int
+    rows: list[dict[str, Any]]
+    before: list[dict[str, Any]] = field(default_factory=list)
+    after: list[dict[str, Any]] = field(default_factory=list)
+    key: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, TableHandle] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a subtask is told besides its unit.
+
+    `prompt` is the rendered template (None without one); `timeout_s` the wall-clock limit of this
+    attempt in seconds; `idempotency_key` is stable over attempts of the same unit and replica.
+    """
+
+    params: dict[str, Any]
+    brief: str
+    prompt: str | None
+    instructions: str | None
+    output: dict[str, Any]
+    attempt: int
+    replica: int
+    timeout_s: float
+    idempotency_key: str
+
+
+class Capability(Protocol):
+    """The attributes a capability object has (see the module text)."""
+
+    name: str
+    version: str
+    description: str
+    params: dict[str, Any]
+    units: tuple[str, ...]
+    queue: str
+    runs: str
+    effects: str
+    output: dict[str, Any] | OutputFunction
+
+    def run(self, unit: Unit, context: Context) -> Any:
+        """Return one output row (dict) or, where it emits many, a list of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What workers write into Postgres of a capability; api and planner lint from it.
+
+    `output` is None when the schema is computed by a function (`computed_output`).
+    """
+
+    name: str
+    version: str
+    description: str
+    params: dict[str, Any]
+    units: tuple[str, ...]
+    queue: str
+    runs: str
+    effects: str
+    emits: str
+    output: dict[str, Any] | None
+    computed_output: bool
+    reads: str = "rows"  # "tables": gets table handles instead of rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form stored in ``capabilities.manifest``."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "description": self.description,
+            "params": self.params,
+            "units": list(self.units),
+            "queue": self.queue,
+            "runs": self.runs,
+            "effects": self.effects,
+            "emits": self.emits,
+            "output": self.output,
+            "computed_output": self.computed_output,
+            "reads": self.reads,
+        }
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "Manifest":
+        """Read what `to_json` wrote."""
+        return Manifest(**{**value, "units": tuple(value["units"])})

@@ -1,0 +1,315 @@
+"""Jobs: the record, and one named function per transition."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from shared.database.engine import to_json
+
+_FIELDS = """id, project_id, key_id, status, status_reason, mode, goal, planning, given_plan,
+  output, policy, models, labels, priority, version, plan_version, plan_hash, finish_as,
+  result_table_id, result_rows, coverage, usage, timings, failures, error, retry_of, forked_from,
+  request_id, traceparent, created_at, started_at, finished_at"""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """What a client asked and what became of it; the columns of `jobs`."""
+
+    id: str
+    project_id: str
+    key_id: str | None
+    status: str  # see shared/domain/job.py
+    status_reason: dict[str, Any] | None
+    mode: str
+    goal: str | None
+    planning: str
+    given_plan: dict[str, Any] | None
+    output: dict[str, Any] | None
+    policy: dict[str, Any]
+    models: dict[str, Any]
+    labels: dict[str, str]
+    priority: int
+    version: int
+    plan_version: int | None
+    plan_hash: str | None
+    finish_as: str | None
+    result_table_id: str | None
+    result_rows: int | None
+    coverage: dict[str, Any] | None
+    usage: dict[str, Any] | None
+    timings: dict[str, Any] | None
+    failures: list[dict[str, Any]] | None
+    error: dict[str, Any] | None
+    retry_of: str | None
+    forked_from: str | None
+    request_id: str | None
+    traceparent: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobInput:
+    """One named input of a job."""
+
+    name: str
+    table_id: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What `insert` needs; ids are made by the caller."""
+
+    id: str
+    project_id: str
+    key_id: str | None
+    mode: str
+    goal: str | None
+    planning: str
+    given_plan: dict[str, Any] | None
+    output: dict[str, Any] | None
+    policy: dict[str, Any]
+    priority: int
+    inputs: tuple[JobInput, ...]
+    models: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    request_id: str | None = None
+    traceparent: str | None = None
+
+
+def insert(connection: Connection, job: NewJob) -> JobRecord:
+    """Write a queued job with its inputs."""
+    row = connection.execute(
+        text(f"""INSERT INTO jobs (id, project_id, key_id, status, mode, goal, planning,
+            given_plan, output, policy, models, labels, priority, request_id, traceparent)
+          VALUES (:id, :project_id, :key_id, 'queued', :mode, :goal, :planning,
+            CAST(:given_plan AS jsonb), CAST(:output AS jsonb), CAST(:policy AS jsonb),
+            CAST(:models AS jsonb), CAST(:labels AS jsonb), :priority, :request_id, :traceparent)
+          RETURNING {_FIELDS}"""),
+        {
+            "id": job.id, "project_id": job.project_id, "key_id": job.key_id, "mode": job.mode,
+            "goal": job.goal, "planning": job.planning, "priority": job.priority,
+            "given_plan": _json_or_null(job.given_plan), "output": _json_or_null(job.output),
+            "policy": to_json(job.policy), "models": to_json(job.models),
+            "labels": to_json(job.labels), "request_id": job.request_id,
+            "traceparent": job.traceparent,
+        },
+    ).mappings().one()  # fmt: skip
+    for item in job.inputs:
+        connection.execute(
+            text("""INSERT INTO job_inputs (job_id, name, table_id, key)
+              VALUES (:job_id, :name, :table_id, :key)"""),
+            {"job_id": job.id, "name": item.name, "table_id": item.table_id, "key": item.key},
+        )
+    return JobRecord(**row)
+
+
+def find(connection: Connection, job_id: str, project_id: str | None = None) -> JobRecord | None:
+    """Return the job; with `project_id` only when it belongs to that project."""
+    row = connection.execute(
+        text(f"""SELECT {_FIELDS} FROM jobs WHERE id = :id
+          AND (CAST(:project_id AS text) IS NULL OR project_id = :project_id)"""),
+        {"id": job_id, "project_id": project_id},
+    ).mappings().one_or_none()  # fmt: skip
+    return JobRecord(**row) if row else None
+
+
+def lock(connection: Connection, job_id: str) -> JobRecord | None:
+    """Return the job with its row locked until the transaction ends."""
+    row = connection.execute(
+        text(f"SELECT {_FIELDS} FROM jobs WHERE id = :id FOR UPDATE"), {"id": job_id}
+    ).mappings().one_or_none()  # fmt: skip
+    return JobRecord(**row) if row else None
+
+
+def inputs(connection: Connection, job_id: str) -> list[JobInput]:
+    """Return the inputs of a job by name."""
+    rows = connection.execute(
+        text("SELECT name, table_id, key FROM job_inputs WHERE job_id = :id ORDER BY name"),
+        {"id": job_id},
+    )
+    return [JobInput(row.name, row.table_id, row.key) for row in rows]
+
+
+def progress(connection: Connection, job_id: str) -> dict[str, int]:
+    """Return units by what became of them, summed over shard and stage rows (cheap)."""
+    row = connection.execute(
+        text("""WITH live AS (
+            SELECT s.stage_id, sum(s.succeeded) AS succeeded, sum(s.failed) AS failed,
+              sum(s.unit_count - s.succeeded - s.failed) FILTER (WHERE s.status = 'running')
+                AS running
+            FROM shards s JOIN stages t ON t.id = s.stage_id
+            WHERE t.job_id = :id AND t.status IN ('open', 'sealing') GROUP BY s.stage_id)
+          SELECT coalesce(sum(t.unit_count), 0)::bigint AS units,
+            coalesce(sum(coalesce(l.succeeded, t.succeeded)), 0)::bigint AS succeeded,
+            coalesce(sum(coalesce(l.failed, t.failed)), 0)::bigint AS failed,
+            coalesce(sum(t.skipped), 0)::bigint AS skipped,
+            coalesce(sum(t.cancelled), 0)::bigint AS cancelled,
+            coalesce(sum(l.running), 0)::bigint AS running
+          FROM stages t LEFT JOIN live l ON l.stage_id = t.id WHERE t.job_id = :id"""),
+        {"id": job_id},
+    ).mappings().one()  # fmt: skip
+    done = row["succeeded"] + row["failed"] + row["skipped"] + row["cancelled"]
+    return {**row, "waiting": max(0, row["units"] - done - row["running"])}
+
+
+def lease_for_planning(
+    connection: Connection, job_id: str, planner_id: str, lease_s: float
+) -> JobRecord | None:
+    """queued -> planning, or go on where a planner was lost; None while another one holds it.
+
+    Running jobs are leased in the same way for opening and cutting stages.
+    """
+    row = connection.execute(
+        text(f"""UPDATE jobs SET status = CASE status WHEN 'queued' THEN 'planning' ELSE status END,
+            started_at = coalesce(started_at, clock_timestamp()), planner_id = :planner_id,
+            planner_lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+          WHERE id = :id AND status IN ('queued', 'planning', 'running') AND (
+            planner_lease_until IS NULL OR planner_lease_until < clock_timestamp()
+            OR planner_id = :planner_id)
+          RETURNING {_FIELDS}"""),
+        {"id": job_id, "planner_id": planner_id, "lease_s": lease_s},
+    ).mappings().one_or_none()  # fmt: skip
+    return JobRecord(**row) if row else None
+
+
+def extend_planning(connection: Connection, job_id: str, planner_id: str, lease_s: float) -> bool:
+    """Keep the planning lease; False when it was lost or the job stopped."""
+    return connection.execute(
+        text("""UPDATE jobs SET
+            planner_lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+          WHERE id = :id AND planner_id = :planner_id AND status IN ('planning', 'running')"""),
+        {"id": job_id, "planner_id": planner_id, "lease_s": lease_s},
+    ).rowcount == 1  # fmt: skip
+
+
+def release_planning(connection: Connection, job_id: str, planner_id: str) -> None:
+    """Give the planning lease back at once."""
+    connection.execute(
+        text("""UPDATE jobs SET planner_id = NULL, planner_lease_until = NULL
+          WHERE id = :id AND planner_id = :planner_id"""),
+        {"id": job_id, "planner_id": planner_id},
+    )
+
+
+def show_plan(
+    connection: Connection, job_id: str, version: int, plan_hash: str
+) -> JobRecord | None:
+    """planning -> running: the plan of this version is now the job's; None if it moved on."""
+    row = connection.execute(
+        text(f"""UPDATE jobs SET status = 'running', plan_version = :version, plan_hash = :hash
+          WHERE id = :id AND status = 'planning' RETURNING {_FIELDS}"""),
+        {"id": job_id, "version": version, "hash": plan_hash},
+    ).mappings().one_or_none()  # fmt: skip
+    return JobRecord(**row) if row else None
+
+
+def cancel(connection: Connection, job_id: str) -> JobRecord | None:
+    """Any state that is not final -> finalizing as cancelled; open shards end; None when final.
+
+    Running shards end here too: their workers' late writes are refused by the fence.
+    """
+    row = connection.execute(
+        text(f"""UPDATE jobs SET status = 'finalizing', finish_as = 'cancelled',
+            status_reason = NULL
+          WHERE id = :id AND finished_at IS NULL RETURNING {_FIELDS}"""),
+        {"id": job_id},
+    ).mappings().one_or_none()  # fmt: skip
+    return JobRecord(**row) if row else None
+
+
+def begin_finalizing(connection: Connection, job_id: str) -> None:
+    """running -> finalizing, in the transaction that will end it."""
+    connection.execute(
+        text("UPDATE jobs SET status = 'finalizing' WHERE id = :id AND status = 'running'"),
+        {"id": job_id},
+    )
+
+
+def explain_wait(connection: Connection, job_id: str, reason: dict[str, Any] | None) -> None:
+    """Say why the job waits (or that it no longer does)."""
+    connection.execute(
+        text("""UPDATE jobs SET status_reason = CAST(:reason AS jsonb)
+          WHERE id = :id AND finished_at IS NULL
+          AND status_reason IS DISTINCT FROM CAST(:reason AS jsonb)"""),
+        {"id": job_id, "reason": _json_or_null(reason)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRecord:
+    """Everything the collector writes when a job ends."""
+
+    status: str
+    error: dict[str, Any] | None
+    result_table_id: str | None
+    result_rows: int | None
+    coverage: dict[str, Any]
+    usage: dict[str, Any]
+    failures: list[dict[str, Any]]
+
+
+def finish(connection: Connection, job_id: str, record: FinalRecord) -> JobRecord | None:
+    """-> succeeded, partial, failed or cancelled, once; None when it was final already."""
+    row = connection.execute(
+        text(f"""UPDATE jobs SET status = :status, status_reason = NULL,
+            error = CAST(:error AS jsonb), result_table_id = :table_id, result_rows = :rows,
+            coverage = CAST(:coverage AS jsonb), usage = CAST(:usage AS jsonb),
+            failures = CAST(:failures AS jsonb), finished_at = clock_timestamp(),
+            planner_id = NULL, planner_lease_until = NULL,
+            timings = jsonb_build_object(
+              'queued_ms', (extract(epoch FROM coalesce(started_at, clock_timestamp())
+                - created_at) * 1000)::bigint,
+              'total_ms', (extract(epoch FROM clock_timestamp() - created_at) * 1000)::bigint)
+          WHERE id = :id AND finished_at IS NULL RETURNING {_FIELDS}"""),
+        {
+            "id": job_id, "status": record.status, "error": _json_or_null(record.error),
+            "table_id": record.result_table_id, "rows": record.result_rows,
+            "coverage": to_json(record.coverage), "usage": to_json(record.usage),
+            "failures": to_json(record.failures),
+        },
+    ).mappings().one_or_none()  # fmt: skip
+    return JobRecord(**row) if row else None
+
+
+def due_for_planning(connection: Connection, limit: int) -> list[str]:
+    """Return ids of jobs with planning-side work and no live planning lease."""
+    return list(
+        connection.execute(
+            text("""SELECT id FROM jobs j WHERE (status IN ('queued', 'planning')
+              OR (status = 'running' AND EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id
+                AND (t.status = 'waiting' OR (t.status = 'open' AND NOT t.fully_cut)))))
+              AND finished_at IS NULL
+              AND (planner_lease_until IS NULL OR planner_lease_until < clock_timestamp())
+              ORDER BY id LIMIT :limit"""),
+            {"limit": limit},
+        ).scalars()
+    )
+
+
+def due_for_collecting(connection: Connection, limit: int) -> list[str]:
+    """Return ids of jobs with a stage that can be sealed or closed, or that can end."""
+    return list(
+        connection.execute(
+            text("""SELECT id FROM jobs j WHERE finished_at IS NULL AND (
+                status = 'finalizing'
+                OR (status = 'running' AND (
+                  EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id AND (t.status = 'sealing'
+                    OR (t.status = 'open' AND t.fully_cut AND NOT EXISTS (
+                      SELECT 1 FROM shards s WHERE s.stage_id = t.id
+                        AND s.status IN ('pending', 'dispatched', 'running')))))
+                  OR NOT EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id
+                    AND t.status IN ('waiting', 'open', 'sealing')))))
+              ORDER BY id LIMIT :limit"""),
+            {"limit": limit},
+        ).scalars()
+    )
+
+
+def _json_or_null(value: Any) -> str | None:
+    return None if value is None else to_json(value)

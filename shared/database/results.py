@@ -1,0 +1,40 @@
+"""Results: one row per settled unit and replica, written once (see `shards.settle`)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRows:
+    """The output rows of one succeeded unit."""
+
+    unit: int
+    rows: list[dict[str, Any]]
+
+
+def succeeded_after(
+    connection: Connection, stage_id: int, after_unit: int, limit: int
+) -> list[UnitRows]:
+    """Return succeeded units above `after_unit` in unit order."""
+    found = connection.execute(
+        text("""SELECT unit, output FROM results WHERE stage_id = :stage_id AND replica = 0
+          AND unit > :after AND outcome = 'succeeded' ORDER BY unit LIMIT :limit"""),
+        {"stage_id": stage_id, "after": after_unit, "limit": limit},
+    )
+    return [UnitRows(row.unit, row.output or []) for row in found]
+
+
+def failure_clusters(connection: Connection, job_id: str, limit: int = 100) -> list[dict[str, Any]]:
+    """Return failed units by stage, code and wording (digits aside), the largest cluster first."""
+    found = connection.execute(
+        text("""SELECT t.name AS stage, r.outcome, r.code,
+            regexp_replace(left(coalesce(r.detail, ''), 200), '[0-9]+', '#', 'g') AS signature,
+            count(*) AS count, min(r.unit) AS sample_unit, min(left(r.detail, 500)) AS sample
+          FROM results r JOIN stages t ON t.id = r.stage_id
+          WHERE t.job_id = :job_id AND r.replica = 0 AND r.outcome <> 'succeeded'
+          GROUP BY 1, 2, 3, 4 ORDER BY count(*) DESC, 1, 3 LIMIT :limit"""),
+        {"job_id": job_id, "limit": limit},
+    ).mappings()
+    return [dict(row) for row in found]

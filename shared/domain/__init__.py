@@ -1,0 +1,1 @@
+"""Pure rules and records of APWA; standard library only."""

@@ -1,0 +1,19 @@
+"""Prefixed, sortable, opaque identifiers."""
+
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
+PREFIXES = ("job", "tbl", "evt", "key", "prj", "wrk", "req")
+
+
+def new_id(prefix: str) -> str:
+    """Return ``prefix_`` + 26 characters: 48 bits of milliseconds, then 80 random bits.
+
+    Ids made later sort later (to the millisecond), so keyset pages need no second column.
+    """
+    if prefix not in PREFIXES:
+        raise ValueError(f"unknown id prefix {prefix!r}; one of {', '.join(PREFIXES)}")
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    digits = "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return f"{prefix}_{digits}"

@@ -1,0 +1,28 @@
+"""`collect_job`: do whatever is due on the collecting side of this job."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from shared.messages.envelope import MalformedMessage, read_envelope
+
+
+@dataclass(frozen=True, slots=True)
+class CollectJob:
+    """Rings the one who waits on `queue`."""
+
+    NAME: ClassVar[str] = "collect_job"
+    QUEUE: ClassVar[str] = "collect"
+
+    job_id: str
+
+    def encode(self) -> dict[str, Any]:
+        """Return the JSON body."""
+        return {"v": 1, "job_id": self.job_id}
+
+    @staticmethod
+    def decode(body: Any) -> "CollectJob":
+        """Read `encode`'s body; raise `MalformedMessage` for anything else."""
+        value = read_envelope(body, "job_id")
+        if not isinstance(value, str):
+            raise MalformedMessage("job_id is not a str")
+        return CollectJob(value)

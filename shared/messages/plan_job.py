@@ -1,0 +1,28 @@
+"""`plan_job`: do whatever is due on the planning side of this job."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from shared.messages.envelope import MalformedMessage, read_envelope
+
+
+@dataclass(frozen=True, slots=True)
+class PlanJob:
+    """Rings the one who waits on `queue`."""
+
+    NAME: ClassVar[str] = "plan_job"
+    QUEUE: ClassVar[str] = "plan"
+
+    job_id: str
+
+    def encode(self) -> dict[str, Any]:
+        """Return the JSON body."""
+        return {"v": 1, "job_id": self.job_id}
+
+    @staticmethod
+    def decode(body: Any) -> "PlanJob":
+        """Read `encode`'s body; raise `MalformedMessage` for anything else."""
+        value = read_envelope(body, "job_id")
+        if not isinstance(value, str):
+            raise MalformedMessage("job_id is not a str")
+        return PlanJob(value)

@@ -1,0 +1,1 @@
+"""Data tables: chunks, readers, writers, statistics; the only place that knows pyarrow and duckdb."""

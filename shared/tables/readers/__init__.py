@@ -1,0 +1,1 @@
+"""How each file format becomes typed batches; all of it runs inside the killable child."""

@@ -1,0 +1,1 @@
+"""How rows leave the system as files, streamed in constant memory."""

@@ -1,0 +1,63 @@
+"""Real stores for every test that wants them, started once per session."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from services.cli.embedded.datastores import Datastores
+from services.cli.migrate import migrate
+from shared.database.engine import connect
+from shared.settings import Settings, load_settings
+from tests.stack import Stack
+
+os.environ.pop("APWA_DATABASE_URL", None)
+os.environ.pop("APWA_REDIS_URL", None)
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastores]:
+    """An embedded PostgreSQL and Valkey of the test session."""
+    found = Datastores(tmp_path_factory.mktemp("stores"), durable=False)
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def settings(stores: Datastores) -> Settings:
+    """Settings that point at an empty, migrated database."""
+    made = load_settings(
+        {"APWA_DATABASE_URL": stores.create_database(), "APWA_REDIS_URL": stores.redis_url}
+    )
+    migrate(made)
+    return made
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Engine]:
+    """An engine on an empty, migrated database."""
+    engine = connect(settings.sqlalchemy_url, pool_size=5, application_name="apwa-tests")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def make_stack(
+    stores: Datastores, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Stack]]:
+    """A function that makes stacks with their own database and Valkey; all are ended after."""
+    made: list[Stack] = []
+
+    def make(**extra: Any) -> Stack:
+        folder: Path = tmp_path_factory.mktemp("stack")
+        stack = Stack(folder, stores.create_database(), extra=extra)
+        made.append(stack)
+        return stack
+
+    yield make
+    for stack in made:
+        stack.stop()
