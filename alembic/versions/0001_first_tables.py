@@ -84,6 +84,7 @@ CREATE TABLE jobs (
   plan_hash text,
   planner_id text,
   planner_lease_until timestamptz,
+  trouble integer NOT NULL DEFAULT 0,
   finish_as text CHECK (finish_as IN ('cancelled', 'failed')),
   result_table_id text,
   result_rows bigint,

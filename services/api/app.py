@@ -42,20 +42,22 @@ def _wire(settings: Settings) -> Wired:
         application_name="apwa-api",
         statement_timeout_s=STATEMENT_TIMEOUT_S,
     )
+    notes = UseNotes(engine)
     ringer = Ringer(make_app("api", settings.redis_url))
     return Wired(
         settings=settings,
         engine=engine,
         ring=ringer.ring,
         broker_answers=Canary(settings.redis_url).round_trip,
-        note_use=UseNotes(engine).note,
+        note_use=notes.note,
         in_flight=InFlight(),
         waiters=threading.BoundedSemaphore(max(1, settings.api_threads // 2)),
-        close=lambda: _close(engine, ringer),
+        close=lambda: _close(engine, ringer, notes),
     )
 
 
-def _close(engine: Engine, ringer: Ringer) -> None:
-    """Publish what waits, then let the database go."""
+def _close(engine: Engine, ringer: Ringer, notes: UseNotes) -> None:
+    """Publish and write what waits, then let the database go."""
     ringer.close()
+    notes.close()
     engine.dispose()

@@ -78,7 +78,7 @@ class UseNotes:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._noted: dict[str, float] = {}
-        self._waiting: queue.Queue[str] = queue.Queue(1_000)
+        self._waiting: queue.Queue[str | None] = queue.Queue(1_000)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -97,9 +97,14 @@ class UseNotes:
         except queue.Full:
             return
 
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Write what waits, for at most `timeout_s` seconds."""
+        self._waiting.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
     def _write(self) -> None:
-        while True:
-            key_id = self._waiting.get()
+        while (key_id := self._waiting.get()) is not None:
             try:
                 with self._engine.begin() as connection:
                     keys.note_use(connection, key_id)

@@ -1,4 +1,4 @@
-"""Bodies that are files: they land in unnamed-by-the-client temporary files, counted and hashed."""
+"""Bodies that are files: they land in temporary files whose names no client chose."""
 
 import hashlib
 import tempfile
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from flask import Request, request
 
@@ -17,14 +17,41 @@ from services.api.wired import wired
 from shared.actions.job_request import UploadedFile
 
 MULTIPART = "multipart/form-data"
-MAX_PARTS = 1_000
+MAX_PARTS = 10_000
 NO_JOB: Any = object()
 
 
+class PartFile:
+    """The file of one part; open only while written to, since a body may have thousands."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.touch()
+
+    def write(self, data: bytes) -> int:
+        """Add to the end."""
+        with self.path.open("ab") as file:
+            return file.write(data)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the beginning."""
+        with self.path.open("rb") as file:
+            return file.read(size)
+
+    def seek(self, position: int, whence: int = 0) -> int:  # noqa: ARG002 - what parsers call
+        """Do nothing: reading begins at the start anyway."""
+        return 0
+
+    def close(self) -> None:
+        """Do nothing: the folder goes with the request."""
+
+
 class ApiRequest(Request):
-    """A request whose uploaded parts are files with a path."""
+    """A request whose uploaded parts are files in `part_folder`."""
 
     max_form_parts = MAX_PARTS
+    part_folder: Path | None = None
+    _parts = 0
 
     def _get_file_stream(
         self,
@@ -33,7 +60,10 @@ class ApiRequest(Request):
         filename: str | None = None,  # noqa: ARG002 - never part of a path
         content_length: int | None = None,  # noqa: ARG002
     ) -> IO[bytes]:
-        return tempfile.NamedTemporaryFile("wb+", prefix="apwa-part-")
+        if self.part_folder is None:
+            raise RuntimeError("parts are read by `multipart` only")
+        self._parts += 1
+        return cast("IO[bytes]", PartFile(self.part_folder / f"{self._parts:06}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +95,23 @@ def multipart() -> Iterator[Multipart]:
     settings = wired().settings
     request.max_content_length = settings.upload_max_bytes
     request.max_form_memory_size = settings.body_max_bytes
-    digest = hashlib.sha256()
-    job = _job_part(digest)
-    files: dict[str, list[UploadedFile]] = {}
-    try:
-        for part, storages in request.files.lists():
-            for storage in storages:
-                if part == "job":
-                    continue
-                storage.stream.flush()
-                path = Path(str(storage.stream.name))
+    with tempfile.TemporaryDirectory(prefix="apwa-parts-") as folder:
+        cast("ApiRequest", request).part_folder = Path(folder)
+        digest = hashlib.sha256()
+        job = _job_part(digest)
+        yield Multipart(job, _files(digest), digest.digest())
+
+
+def _files(digest: Any) -> dict[str, list[UploadedFile]]:
+    found: dict[str, list[UploadedFile]] = {}
+    for part, storages in request.files.lists():
+        for storage in storages:
+            if part != "job":
+                path = cast("PartFile", storage.stream).path
                 digest.update(f"{part}\0{storage.filename}\0".encode(errors="replace"))
                 digest.update(_hash_of(path))
-                file = UploadedFile(path, storage.filename or part)
-                files.setdefault(part, []).append(file)
-        yield Multipart(job, files, digest.digest())
-    finally:
-        for storage in request.files.values():
-            storage.close()
+                found.setdefault(part, []).append(UploadedFile(path, storage.filename or part))
+    return found
 
 
 def _job_part(digest: Any) -> Any:

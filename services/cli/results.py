@@ -3,8 +3,10 @@
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from services.cli.client import ApiClient, Json
@@ -19,7 +21,7 @@ _FORMATS = {
     ".parquet": "parquet",
 }
 FORMATS = tuple(dict.fromkeys(_FORMATS.values()))
-_CLIPPED = 60
+_CLIP = 60
 
 
 def format_for(target: str | None, given: str | None) -> str:
@@ -80,19 +82,19 @@ def first_rows(client: ApiClient, job_id: str, count: int, stage: str | None = N
     return rows[:count]
 
 
-def show_rows(rows: list[Json]) -> None:
-    """Print rows as a table, long values clipped."""
+def show_rows(rows: list[Json], columns: Sequence[str] = (), clip: int = _CLIP) -> None:
+    """Print rows as a table, values longer than ``clip`` clipped; ``columns``: these only."""
     if not rows:
         out.print("  (no rows)")
         return
-    names = [name for name in rows[0] if name != "_apwa"]
+    names = list(columns) or [name for name in rows[0] if name != "_apwa"]
     table = Table(*names, box=None, pad_edge=True, header_style="bold")
     for row in rows:
-        table.add_row(*(_clip(row.get(name)) for name in names))
+        table.add_row(*(_clip(row.get(name), clip) for name in names))
     out.print(table, soft_wrap=False)
 
 
-def _clip(value: object) -> str:
+def _clip(value: object, length: int) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = " ".join(text.split()).replace("[", "\\[")
-    return text if len(text) <= _CLIPPED else text[: _CLIPPED - 1] + "…"
+    text = " ".join(text.split())
+    return escape(text if len(text) <= length else text[: length - 1] + "…")

@@ -13,14 +13,20 @@ _BLOCK = 1 << 18
 _FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
+    ".tab": "csv",
     ".json": "json",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".parquet": "parquet",
+    ".pq": "parquet",
     ".txt": "txt",
+    ".text": "txt",
     ".md": "txt",
+    ".rst": "txt",
+    ".log": "txt",
     ".html": "html",
     ".htm": "html",
+    ".xhtml": "html",
 }
 _TYPES = {
     "csv": "text/csv",

@@ -7,6 +7,7 @@ from services.collector import tasks
 from services.collector.collect_job import Collector, collect_job
 from services.collector.rescue import rescue_expired
 from services.collector.sweep import HOUR_S, sweep
+from shared.actions.note_trouble import note_trouble
 from shared.broker.app import consume, make_app
 from shared.broker.inbox import Inbox
 from shared.broker.loop import run_when_rung
@@ -39,7 +40,11 @@ def main() -> None:
     )
 
     def collect_rung(job_id: str) -> None:
-        collect_job(collector, job_id)
+        try:
+            collect_job(collector, job_id)
+        except Exception as error:
+            note_trouble(engine, job_id, "collector", error)
+            raise
 
     def look_for_jobs() -> None:
         with engine.connect() as connection:

@@ -1,9 +1,8 @@
 """Closes a sealed stage under the job's lock: ledger, output table, and what is abandoned."""
 
-from sqlalchemy import Connection
-
 from services.collector.seal_stage import SealedOutput
 from shared.database import events, jobs, stages, tables
+from shared.database.engine import Connection
 from shared.database.stages import StageRecord
 
 

@@ -3,14 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
-
 from services.collector.close_stage import close_stage
 from services.collector.finalize_job import finalize_job
 from services.collector.seal_stage import seal_stage
 from shared.database import jobs, shards, stages
-from shared.database.engine import is_transient, retrying
+from shared.database.engine import DBAPIError, Engine, is_transient, retrying
 from shared.database.stages import StageRecord
 from shared.log import get_logger
 from shared.settings import Settings

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Connection
-
 from shared.database import events, jobs, results, shards, stages, tables
+from shared.database.engine import Connection
 from shared.database.jobs import FinalRecord, JobRecord
 from shared.database.stages import StageRecord
 from shared.domain.job import StageLedger, ending_of
@@ -33,17 +32,17 @@ def finalize_job(tx: Connection, job_id: str) -> bool:
 
 
 def _end_open_stages(tx: Connection, job: JobRecord) -> None:
-    """Cancelled: what was not settled is counted as cancelled; settled results stay readable."""
+    """Of a stopped job: the unsettled is cancelled or skipped; settled results stay readable."""
     shards.cancel_open(tx, job.id)
     for stage in stages.of_job(tx, job.id):
         if stage.status in {"closed", "abandoned"}:
             continue
         ledger = stages.ledger_of_shards(tx, stage.id)
-        units = stage.unit_count or 0
+        rest = (stage.unit_count or 0) - ledger["succeeded"] - ledger["failed"]
+        cancelled = rest if job.finish_as == "cancelled" else 0
         stages.end_stage(
             tx, stage.id, "abandoned", succeeded=ledger["succeeded"], failed=ledger["failed"],
-            cancelled=units - ledger["succeeded"] - ledger["failed"],
-            reason={"kind": "cancelled"},
+            cancelled=cancelled, skipped=rest - cancelled, reason={"kind": job.finish_as},
         )  # fmt: skip
 
 
@@ -61,7 +60,7 @@ def _write_record(tx: Connection, job: JobRecord, found: list[StageRecord]) -> N
     table = tables.find(tx, result.output_table_id) if result else None
     record = FinalRecord(
         status=ending.status,
-        error=ending.error,
+        error=job.error or ending.error,
         result_table_id=table.id if table else None,
         result_rows=table.row_count if table else None,
         coverage=_coverage(tx, job, ledgers),
@@ -71,7 +70,7 @@ def _write_record(tx: Connection, job: JobRecord, found: list[StageRecord]) -> N
     jobs.finish(tx, job.id, record)
     events.append(
         tx, job.id, "job.finished", actor="collector",
-        data={"status": ending.status, "error": ending.error},
+        data={"status": record.status, "error": record.error},
     )  # fmt: skip
 
 

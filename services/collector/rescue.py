@@ -1,9 +1,7 @@
 """Brings back shards whose worker was lost, and isolates a unit that kills its workers."""
 
-from sqlalchemy import Connection, Engine
-
 from shared.database import shards
-from shared.database.engine import retrying
+from shared.database.engine import Connection, Engine, retrying
 from shared.database.shards import ShardRecord
 from shared.domain.outcome import Settled
 from shared.log import get_logger

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from shared.tables.statistics import TableStatistics
-from sqlalchemy import Engine
-
 from shared.database import results, tables
+from shared.database.engine import Engine
 from shared.database.stages import StageRecord
 from shared.settings import Settings
 from shared.tables.arrow import rows_to_batch
+from shared.tables.statistics import TableStatistics
 from shared.tables.store import TableWriter, batches, with_units
 
 UNITS_IN_ONE_READ = 500

@@ -1,10 +1,9 @@
 """Clears what nobody will come back for: abandoned loads, old idempotency keys, gone workers."""
 
-from sqlalchemy import Engine
-
 from shared.database import idempotency, tables, workers
+from shared.database.engine import Engine
 
-HOUR_S = 3600.0
+HOUR_S = 3600
 
 
 def sweep(engine: Engine) -> None:

@@ -6,6 +6,7 @@ import socket
 from services.planner import tasks
 from services.planner.dispatch_job import dispatch_due
 from services.planner.plan_job import Planner, plan_job
+from shared.actions.note_trouble import note_trouble
 from shared.broker.app import consume, make_app
 from shared.broker.canary import Canary
 from shared.broker.inbox import Inbox
@@ -41,7 +42,11 @@ def main() -> None:
     )
 
     def plan_rung(job_id: str) -> None:
-        plan_job(planner, job_id)
+        try:
+            plan_job(planner, job_id)
+        except Exception as error:
+            note_trouble(engine, job_id, "planner", error)
+            raise
 
     def look_for_jobs() -> None:
         with engine.connect() as connection:

@@ -1,9 +1,7 @@
 """Writes the sorted copy of a table that the groups of a stage are numbered in."""
 
-from sqlalchemy import Engine
-
 from shared.database import tables
-from shared.database.engine import retrying
+from shared.database.engine import Engine, retrying
 from shared.database.stages import StageRecord
 from shared.domain.plan import UnitSpec
 from shared.settings import Settings

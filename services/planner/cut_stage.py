@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from sqlalchemy import Connection, Engine
-
 from shared.database import shards, stages, tables, workers
-from shared.database.engine import retrying
+from shared.database.engine import Connection, Engine, retrying
 from shared.database.stages import StageRecord
 from shared.database.tables import TableRecord
 from shared.domain.plan import UnitSpec

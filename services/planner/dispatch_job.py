@@ -1,11 +1,9 @@
 """Publishes due shards, each job within its window: a small job never waits behind a huge one."""
 
-from celery import Celery
-from sqlalchemy import Connection, Engine
-
-from shared.broker.app import SHARD_QUEUES
+from shared.broker.app import SHARD_QUEUES, Celery
 from shared.broker.ring import BROKER_ERRORS, publish_batch
 from shared.database import shards, workers
+from shared.database.engine import Connection, Engine
 from shared.domain.shard import window
 from shared.log import get_logger
 from shared.messages.run_shard import RunShard

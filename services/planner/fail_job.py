@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Engine
-
 from shared.database import events, jobs
+from shared.database.engine import Engine
 from shared.database.jobs import FinalRecord
 
 NOTHING = {

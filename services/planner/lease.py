@@ -3,10 +3,8 @@
 import threading
 from types import TracebackType
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
-
 from shared.database import jobs
+from shared.database.engine import Engine, SQLAlchemyError
 
 
 class PlanningLease:

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
 from services.planner.arrange_stage import arrange_stage
 from services.planner.cut_stage import cut_stage
 from services.planner.lease import PlanningLease
 from services.planner.write_plan import write_plan
 from shared.database import jobs, stages, tables
-from shared.database.engine import retrying
+from shared.database.engine import Engine, retrying
 from shared.database.stages import StageRecord
 from shared.domain.ids import new_id
 from shared.domain.plan import UnitSpec

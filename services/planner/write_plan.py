@@ -3,14 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Engine
-
 from services.planner.engines import NotPlanned, Planned, given, rules
 from services.planner.fail_job import fail_job
 from shared.actions.facts import plan_facts
 from shared.contracts.findings import Finding
 from shared.contracts.plan import PlanShapeError, load_plan, plan_hash
 from shared.database import events, jobs, plans, stages, tables
+from shared.database.engine import Connection, Engine
 from shared.database.jobs import JobRecord
 from shared.database.stages import NewStage
 from shared.domain.columns import Column

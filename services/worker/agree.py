@@ -22,19 +22,16 @@ class Agreed:
 def combine(answers: list[Rows | Failure], agree: Agree | None) -> Agreed | Failure:
     """Return the combined answer of all replicas.
 
-    `majority` needs more than half of the replicas alike, `all` every one; without `agree` the
-    first good answer is taken and the share only tells. No good answer: the first failure.
+    `majority` (also when the plan is silent) needs more than half of the replicas alike, `all`
+    every one. No good answer: the first failure.
     """
     good = [answer for answer in answers if not isinstance(answer, Failure)]
     if not good:
         return next(answer for answer in answers if isinstance(answer, Failure))
     counts = Counter(canonical_json(rows) for rows in good)
     winner, votes = counts.most_common(1)[0]
-    if agree is None:
-        votes, winner = counts[canonical_json(good[0])], canonical_json(good[0])
     share = votes / len(answers)
-    needed = {"majority": share > 0.5, "all": share == 1.0}.get(agree or "", True)
-    if not needed:
-        detail = f"{votes} of {len(answers)} replicas agree; `{agree}` needs more"
+    if share < 1.0 if agree == "all" else share <= 0.5:
+        detail = f"{votes} of {len(answers)} replicas agree; `{agree or 'majority'}` needs more"
         return Failure("no_agreement", detail)
     return Agreed(next(rows for rows in good if canonical_json(rows) == winner), share)

@@ -10,8 +10,6 @@ from contextlib import suppress
 
 import uvloop
 from celery.signals import worker_shutting_down
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.worker import tasks
 from services.worker.child_pool import ChildPool
@@ -28,7 +26,7 @@ from shared.broker.ring import Ringer
 from shared.capabilities.contract import Capability
 from shared.capabilities.registry import discover, manifest_of
 from shared.database import capabilities, shards, workers
-from shared.database.engine import connect, retrying
+from shared.database.engine import Connection, Engine, SQLAlchemyError, connect, retrying
 from shared.domain.ids import new_id
 from shared.log import configure_logging, get_logger
 from shared.messages.collect_job import CollectJob

@@ -60,13 +60,20 @@ class ChildPool:
 
 
 def raised(error: BaseException) -> Raised:
-    """Return an exception as the values the contract honours."""
+    """Return an exception as the values the contract honours; of a group, its first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     return Raised(
-        code=str(getattr(error, "code", "capability_error")),
-        detail=f"{type(error).__name__}: {error}"[:1000],
+        code=_storable(str(getattr(error, "code", "capability_error"))[:100]),
+        detail=_storable(f"{type(error).__name__}: {error}"[:1000]),
         transient=bool(getattr(error, "transient", False)),
         retry_after_s=getattr(error, "retry_after_s", None),
     )
+
+
+def _storable(text: str) -> str:
+    """Return text Postgres can keep: no NUL, no lone surrogates."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 def _start_child(parent: int) -> None:

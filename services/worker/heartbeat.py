@@ -1,9 +1,8 @@
 """Extends all leases of the process with one statement, and reports that it lives."""
 
-from sqlalchemy import Engine
-
 from services.worker.held import HeldShards
 from shared.database import shards, workers
+from shared.database.engine import Engine
 
 
 def beat(engine: Engine, worker_id: str, held: HeldShards, lease_s: float) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine
-
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Columns, TableHandle, Unit
+from shared.database.engine import Engine
 from shared.database.shards import ShardRecord
 from shared.database.tables import TableRecord
 from shared.tables.store import read_range, rows_of, visible, visible_batches

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from shared.tables.readers.json_check import RowError
 
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Unit
@@ -13,6 +12,7 @@ from shared.contracts.json_values import value_findings
 from shared.domain.columns import Column
 from shared.domain.retry import Failure
 from shared.tables.arrow import rows_to_batch
+from shared.tables.readers.json_check import RowError
 
 SHOWN = 300  # characters of a wrong value in an error
 _NONE = type(None)

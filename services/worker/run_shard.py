@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
+from services.worker.child_pool import raised
 from services.worker.held import HeldShard, HeldShards
 from services.worker.load_units import load_units
 from services.worker.run_units import Leftover, Runtime, run_units
 from services.worker.settler import Settler
-from services.worker.stage_run import StageNotRunnableError, StageRuns
+from services.worker.stage_run import StageRuns
 from shared.capabilities.contract import Capability
 from shared.database import shards
-from shared.database.engine import retrying
+from shared.database.engine import DBAPIError, Engine, retrying
 from shared.domain.outcome import Settled
 from shared.log import get_logger
 from shared.settings import Settings
@@ -71,7 +70,7 @@ def _work(worker: Worker, held: HeldShard) -> None:
         settled = shards.settled_units(connection, shard)
         attempts = shards.attempts_of(connection, shard)
     wanted = [unit for unit in shard.units if unit not in settled]
-    leftover = _run(worker, held, wanted, attempts)
+    leftover = _run_or_fail(worker, held, wanted, attempts)
     worker.settler.flush(held)
     if held.lost:
         log.info("shard_let_go")
@@ -88,15 +87,26 @@ def _work(worker: Worker, held: HeldShard) -> None:
         log.debug("shard_done", postponed=len(leftover.postponed))
 
 
-def _run(worker: Worker, held: HeldShard, wanted: list[int], attempts: dict[int, int]) -> Leftover:
+def _run_or_fail(
+    worker: Worker, held: HeldShard, wanted: list[int], attempts: dict[int, int]
+) -> Leftover:
+    """Run the units; an error of ours becomes the outcome of those without one, never a loop."""
     try:
-        run = worker.stages.get(held.shard.stage_id)
-    except StageNotRunnableError as error:
-        outcomes = [
-            Settled(unit, "failed", 1, code=error.code, detail=str(error)) for unit in wanted
-        ]
-        worker.settler.put(held, outcomes)
+        return _run(worker, held, wanted, attempts)
+    except DBAPIError:
+        raise  # Postgres is away: the lease runs out and the shard comes back
+    except Exception as error:  # noqa: BLE001 - the second place that turns an error into an outcome
+        told = raised(error)
+        code = "worker_error" if told.code == "capability_error" else told.code
+        if code == "worker_error":
+            get_logger(shard_id=held.shard.id).error("shard_failed", exc_info=True)
+        failed = [Settled(unit, "failed", 1, code=code, detail=told.detail) for unit in wanted]
+        worker.settler.put(held, failed)  # a unit that did settle keeps its outcome
         return Leftover([], 0.0, [])
+
+
+def _run(worker: Worker, held: HeldShard, wanted: list[int], attempts: dict[int, int]) -> Leftover:
+    run = worker.stages.get(held.shard.stage_id)
     loaded = load_units(worker.engine, run, held.shard, wanted)
     future = asyncio.run_coroutine_threadsafe(
         run_units(worker.runtime, run, held, loaded, attempts), worker.runtime.loop

@@ -60,7 +60,7 @@ async def run_units(
                 leftover.unstarted.extend(item.unit.index for item in batch)
                 return
             tried = {item.unit.index: attempts.get(item.unit.index, 0) + 1 for item in batch}
-            answers = await _attempt(runtime, run, held, batch, tried)
+            answers = await _attempt(runtime, run, batch, tried)
             for item, replicas in zip(batch, answers, strict=True):
                 delay = _settle(runtime, run, held, item, tried[item.unit.index], replicas)
                 if delay is not None:
@@ -82,7 +82,7 @@ def _batches(run: StageRun, loaded: Sequence[LoadedUnit]) -> Iterator[Sequence[L
 
 
 async def _attempt(
-    runtime: Runtime, run: StageRun, held: HeldShard, batch: Sequence[LoadedUnit],
+    runtime: Runtime, run: StageRun, batch: Sequence[LoadedUnit],
     tried: dict[int, int],
 ) -> list[list[Answer]]:  # fmt: skip
     """Return the answers of every unit's replicas, in the order of the batch."""
@@ -195,7 +195,7 @@ def _record(
                     code=rows.code,
                     detail=rows.detail,
                     duration_ms=answer.duration_ms,
-                )  # fmt: skip
+                )
             )
         else:
             kept.append(_succeeded(run, item, attempt, rows, answer.duration_ms, replica=number))

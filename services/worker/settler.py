@@ -5,13 +5,9 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
 from services.worker.held import HeldShard
 from shared.database import shards
-from shared.database.engine import is_transient
+from shared.database.engine import DBAPIError, Engine, PoolTimeout, is_transient
 from shared.domain.outcome import Attempted, Settled
 from shared.log import get_logger
 

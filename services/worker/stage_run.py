@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
-from sqlalchemy import Connection, Engine
 
 from shared.capabilities.contract import Capability
 from shared.database import stages, tables
+from shared.database.engine import Connection, Engine
 from shared.database.stages import StageRecord
 from shared.database.tables import TableRecord
 from shared.domain.stage import StageSpec

@@ -6,7 +6,8 @@ from sqlalchemy import Connection, Engine
 
 from shared.actions.actor import Actor
 from shared.actions.refusals import FieldProblem, NotFound, WrongState
-from shared.database import audit, events, jobs
+from shared.actions.stop_job import stop_job
+from shared.database import audit, jobs
 from shared.database.jobs import JobRecord
 
 
@@ -18,7 +19,7 @@ def cancel_job(
 ) -> JobRecord:
     """Move the job to `finalizing` as cancelled; the caller rings the collector after this.
 
-    From here on no claim or heartbeat of its shards succeeds; the collector ends them.
+    From here on no claim, heartbeat or write of its shards succeeds.
 
     Raises NotFound, and WrongState for a job that is final.
     """
@@ -27,7 +28,7 @@ def cancel_job(
         if job is None:
             raise NotFound("job")
         locked = jobs.lock(connection, job_id)
-        cancelled = jobs.cancel(connection, job_id)
+        cancelled = stop_job(connection, job_id, "cancelled", actor=actor.name)
         if cancelled is None:
             status = locked.status if locked else job.status
             raise WrongState(
@@ -35,7 +36,6 @@ def cancel_job(
                 f"The job is {status}; only a job that is not final can be cancelled.",
                 [FieldProblem("/status", status)],
             )
-        events.append(connection, job_id, "job.cancelling", actor=actor.name, data={})
         audit.append(connection, actor.project_id, actor.name, "job.cancel", job_id)
         before_commit(connection, cancelled)
     return cancelled

@@ -3,8 +3,9 @@
 import warnings
 
 from celery import Celery
-from celery.platforms import SecurityWarning
 from celery.signals import setup_logging
+
+__all__ = ["SHARD_QUEUES", "Celery", "consume", "make_app"]
 
 SHARD_QUEUES = {"cpu": "shards.cpu", "model": "shards.model"}
 
@@ -51,7 +52,7 @@ def make_app(service: str, redis_url: str, *, threads: int = 1, grace_s: float =
 def consume(app: Celery, queues: list[str], node: str) -> None:
     """Run the Celery worker in this process until it is told to stop."""
     # It warns root because of pickle, which is refused here (accept_content is json alone).
-    warnings.filterwarnings("ignore", category=SecurityWarning)
+    warnings.filterwarnings("ignore", message="You're running the worker with superuser")
     app.worker_main(
         [
             "--quiet",

@@ -8,8 +8,20 @@ import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+__all__ = [
+    "Connection",
+    "DBAPIError",
+    "Engine",
+    "PoolTimeout",
+    "SQLAlchemyError",
+    "connect",
+    "is_transient",
+    "retrying",
+    "to_json",
+]
 
 T = TypeVar("T")
 

@@ -209,25 +209,36 @@ def show_plan(
     return JobRecord(**row) if row else None
 
 
-def cancel(connection: Connection, job_id: str) -> JobRecord | None:
-    """Any state that is not final -> finalizing as cancelled; open shards end; None when final.
+def stop(
+    connection: Connection, job_id: str, finish_as: str, error: dict[str, Any] | None = None
+) -> JobRecord | None:
+    """Any state that is not final -> finalizing, to end as cancelled or failed; None when final.
 
-    Running shards end here too: their workers' late writes are refused by the fence.
+    The caller also cancels the open shards: their workers' late writes are refused by the fence.
     """
-    row = connection.execute(
-        text(f"""UPDATE jobs SET status = 'finalizing', finish_as = 'cancelled',
-            status_reason = NULL
-          WHERE id = :id AND finished_at IS NULL RETURNING {_FIELDS}"""),
-        {"id": job_id},
-    ).mappings().one_or_none()  # fmt: skip
+    row = (
+        connection.execute(
+            text(f"""UPDATE jobs SET status = 'finalizing', finish_as = :finish_as,
+                status_reason = NULL, error = CAST(:error AS jsonb)
+              WHERE id = :id AND finished_at IS NULL RETURNING {_FIELDS}"""),
+            {"id": job_id, "finish_as": finish_as, "error": _json_or_null(error)},
+        )
+        .mappings()
+        .one_or_none()
+    )
     return JobRecord(**row) if row else None
 
 
-def begin_finalizing(connection: Connection, job_id: str) -> None:
-    """running -> finalizing, in the transaction that will end it."""
-    connection.execute(
-        text("UPDATE jobs SET status = 'finalizing' WHERE id = :id AND status = 'running'"),
-        {"id": job_id},
+def note_trouble(connection: Connection, job_id: str, who: str, detail: str) -> int:
+    """Count an unexpected error of planner or collector and show it; return how many so far."""
+    reason = {"kind": "error", "in": who, "detail": detail}
+    return int(
+        connection.execute(
+            text("""UPDATE jobs SET trouble = trouble + 1, status_reason = CAST(:reason AS jsonb)
+              WHERE id = :id AND finished_at IS NULL RETURNING trouble"""),
+            {"id": job_id, "reason": to_json(reason)},
+        ).scalar_one_or_none()
+        or 0
     )
 
 

@@ -49,9 +49,10 @@ def ending_of(
 
     The lowest share of succeeded units over all stages decides; an abandoned stage has share 0,
     a closed stage without units 1. No succeeded unit in the result: failed, whatever the policy.
+    A job that was stopped ends as it was told (`finish_as`).
     """
-    if finish_as == "cancelled":
-        return Ending("cancelled", None)
+    if finish_as is not None:
+        return Ending(finish_as, None)
     abandoned = [ledger.name for ledger in ledgers if ledger.status == "abandoned"]
     result = next(ledger for ledger in ledgers if ledger.is_result)
     if result.status == "abandoned" or result.succeeded == 0:

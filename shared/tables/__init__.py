@@ -1,1 +1,1 @@
-"""Data tables: chunks, readers, writers, statistics; the only place that knows pyarrow and duckdb."""
+"""Data tables: chunks, readers, writers, statistics; pyarrow and duckdb are used here only."""

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine
 
 from shared.database import tables
-from shared.database.engine import retrying
+from shared.database.engine import Connection, Engine, retrying
 from shared.database.tables import Chunk, TableRecord
 from shared.domain.columns import Column
 from shared.tables.arrow import batch_to_rows, decode_chunk, encode_chunk, schema_of

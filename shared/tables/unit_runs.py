@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
+from shared.database.engine import Engine
 from shared.database.tables import TableRecord
 from shared.tables.store import batches, units_of
 

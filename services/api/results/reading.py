@@ -46,18 +46,27 @@ def rows_from(engine: Engine, chosen: Chosen, start: Position) -> Iterator[Row]:
         position = after
 
 
-def page_of(
-    engine: Engine, chosen: Chosen, start: Position, limit: int
-) -> tuple[list[dict[str, Any]], Position | None]:
-    """Return up to `limit` rows and where the next page begins; None when nothing will follow.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows; `more` is there now after `after`, and more may come there until `ended`."""
 
-    While the stage runs there is always a next page: rows that come later follow there.
-    """
+    rows: list[dict[str, Any]]
+    after: Position
+    more: bool
+    ended: bool
+
+
+def page_of(engine: Engine, chosen: Chosen, start: Position, limit: int) -> Page:
+    """Return up to `limit` rows from a position on."""
     rows = rows_from(engine, chosen, start)
     taken = list(islice(rows, limit))
-    after = taken[-1][1] if taken else start
     more = next(rows, None) is not None
-    return [row for row, _ in taken], after if more or not chosen.ended else None
+    return Page(
+        rows=[row for row, _ in taken],
+        after=taken[-1][1] if taken else start,
+        more=more,
+        ended=chosen.ended and not more,
+    )
 
 
 def _piece(
@@ -132,7 +141,7 @@ def _rows_of_units(
     found: list[Row] = []
     for unit in units:
         skip = start.skip if unit.unit == start.unit else 0
-        rows = unit.output or [] if unit.outcome == "succeeded" else [{}]
+        rows = _in_column_order(chosen, unit)
         told = lineage(chosen, unit, inputs) if chosen.wanted.with_lineage and rows else None
         for nth, row in enumerate(rows[skip:], skip + 1):
             after = replace(start, unit=unit.unit, skip=nth)
@@ -140,3 +149,14 @@ def _rows_of_units(
                 after = replace(start, unit=unit.unit + 1, skip=0)
             found.append((row if told is None else {**row, LINEAGE_COLUMN: told}, after))
     return found
+
+
+def _in_column_order(chosen: Chosen, unit: SettledUnit) -> list[dict[str, Any]]:
+    """Return a unit's rows as its stage's table will have them (jsonb forgets the order of names).
+
+    A unit that did not succeed has one row without columns, for its lineage.
+    """
+    if unit.outcome != "succeeded" or chosen.stage is None:
+        return [{}]
+    names = [column.name for column in chosen.stage.columns]
+    return [{name: row.get(name) for name in names} for row in unit.output or []]

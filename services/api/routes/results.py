@@ -53,6 +53,7 @@ def _page(job: JobRecord, chosen: Chosen, cursor: str | None, limit: int) -> Res
     if cursor is not None:
         order, *numbers = cursors.read(scope, cursor, str, int, int, int)
         start = Position(order, *numbers)
-    items, after = page_of(wired().engine, chosen, start, limit)
-    next_cursor = None if after is None else cursors.write(scope, list(astuple(after)))
-    return answer({"items": items, "next_cursor": next_cursor})
+    page = page_of(wired().engine, chosen, start, limit)
+    after = cursors.write(scope, list(astuple(page.after)))
+    body = {"items": page.rows, "next_cursor": after if page.more else None}
+    return answer({**body, "resume_cursor": None if page.ended else after})

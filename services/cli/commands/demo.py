@@ -1,5 +1,6 @@
 """`apwa demo`: two jobs over made-up data on two workers, with everything there is to see."""
 
+import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -21,12 +22,14 @@ from services.cli.watching import stages_of, watch
 
 _REDACT = "Redact all personal data in the tickets and count the findings per class"
 _SUMMARISE = "Summarise every section, every chapter and the whole book"
+_SHOWN = {"section": 5, "chapter": 4, "whole": 1}  # rows per level, ten together
+_WIDE = 140
 _MODEL = """\
 How to plug in a model
-  These two jobs needed none: their plans were written by rules, their subtasks are deterministic.
-  Goals in free words, and the capabilities `llm` and `agent`, need an OpenAI-compatible endpoint;
-  they come with the next milestone. Until then a plan of your own (`apwa run --plan plan.json`)
-  reaches everything that is shown by `apwa plan lint`.
+  These two jobs needed none: rules wrote their plans, and their subtasks are deterministic.
+  Goals in any words and the capabilities `llm` and `agent` take an OpenAI-compatible endpoint;
+  they come with the next version, and the same commands will run them. What the rules do not
+  understand today can be said as a plan: `apwa plan lint plan.json`, `apwa run --plan plan.json`.
 """
 
 
@@ -65,17 +68,28 @@ def _redaction(client: ApiClient, tickets: Path, output: Path) -> str:
         for stage in reversed(stages_of(client, job["id"]))
         if stage.get("capability") == "redact"
     )
-    _show(client, job, "findings per class:", output / "findings.csv", "csv")
-    _show(
-        client, job, "ten redacted tickets:", output / "tickets-redacted.jsonl", "jsonl", redacted
-    )
+    save_results(client, job["id"], str(output / "findings.csv"), "csv")
+    out.print("\nfindings per class:")
+    show_rows(first_rows(client, job["id"], 20))
+    tickets_file = output / "tickets-redacted.jsonl"
+    save_results(client, job["id"], str(tickets_file), "jsonl", stage=redacted)
+    out.print("\nten redacted tickets:")
+    found = [ticket for ticket in _rows_of(tickets_file) if ticket["entities"]]
+    show_rows(found[:10], ("id", "text"), clip=_WIDE)
     return "succeeded"
 
 
 def _summaries(client: ApiClient, book: Path, output: Path) -> str:
     job = _run(client, _SUMMARISE, Input("book", book))
     if job["status"] == "succeeded":
-        _show(client, job, "ten of the summaries:", output / "summaries.jsonl", "jsonl")
+        file = output / "summaries.jsonl"
+        save_results(client, job["id"], str(file), "jsonl")
+        out.print("\nten of the summaries:")
+        rows = _rows_of(file)
+        show_rows(
+            [row for level in _SHOWN for row in _at_level(rows, level)[: _SHOWN[level]]],
+            ("level", "chapter", "section", "summary"),
+        )
     return str(job["status"])
 
 
@@ -115,12 +129,12 @@ def _unit(unit: Json) -> str:
     return "row by row" if unit.get("rows") == 1 else f"{unit.get('rows')} rows at a time"
 
 
-def _show(
-    client: ApiClient, job: Json, title: str, file: Path, format_name: str, stage: str | None = None
-) -> None:
-    save_results(client, job["id"], str(file), format_name, stage=stage)
-    out.print(f"\n{title}")
-    show_rows(first_rows(client, job["id"], 10, stage))
+def _rows_of(file: Path) -> list[Json]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _at_level(rows: list[Json], level: str) -> list[Json]:
+    return [row for row in rows if row["level"] == level]
 
 
 def _say_where(output: Path, folder: Path) -> None:

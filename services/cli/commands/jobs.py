@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from services.cli.exits import OF_STATUS
@@ -29,13 +30,16 @@ def list_jobs(
     if as_json:
         print_json(page)
         return
-    table = Table("job", "status", "units", "created", "goal", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for name in ("job", "status", "units", "created"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("goal", no_wrap=True, overflow="ellipsis")
     for job in page["items"]:
         progress = job.get("progress") or {}
         done = f"{progress.get('succeeded', 0)}/{progress.get('units', 0)}"
-        goal = str(job.get("goal") or "(a plan)")[:60].replace("[", "\\[")
+        goal = escape(str(job.get("goal") or "(a plan)"))
         table.add_row(job["id"], job["status"], done, job["created_at"][:19], goal)
-    out.print(table)
+    out.print(table, soft_wrap=False)
 
 
 @app.command()

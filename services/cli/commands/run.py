@@ -110,7 +110,7 @@ def _watch(client: ApiClient, job_id: str) -> Json:
     try:
         return watch(client, job_id)
     except KeyboardInterrupt:
-        say(f"\nstopped watching; the job goes on: apwa jobs watch {job_id}")
+        say(f"\nstopped watching; the job goes on while a stack runs: apwa jobs watch {job_id}")
         raise
 
 

@@ -46,12 +46,15 @@ def list_tables(
     if as_json:
         print_json(page)
         return
-    shown = Table("table", "name", "rows", "bytes", "created", box=None, header_style="bold")
+    shown = Table(box=None, header_style="bold")
+    for name in ("table", "name", "rows", "bytes", "created"):
+        right = name in ("rows", "bytes")
+        shown.add_column(name, no_wrap=True, justify="right" if right else "left")
     for table in page["items"]:
         rows, size = table.get("rows") or 0, table.get("bytes") or 0
         created = str(table.get("created_at") or "")[:19]
         shown.add_row(table["id"], table["name"], f"{rows:,}", f"{size:,}", created)
-    out.print(shown)
+    out.print(shown, soft_wrap=False)
 
 
 @app.command()
@@ -77,12 +80,17 @@ def show(
 def describe(table: Json) -> str:
     """Return one sentence on a table, with a line per unreadable row that was noted."""
     columns = table.get("columns") or []
-    text = f"{table['name']}: {table.get('rows') or 0:,} rows, {len(columns)} columns"
+    rows = int(table.get("rows") or 0)
+    text = f"{table['name']}: {_count(rows, 'row')}, {_count(len(columns), 'column')}"
     report = table.get("report") or {}
     unreadable = int(report.get("unreadable") or 0)
     if not unreadable:
         return text
-    lines = [f"{text}; {unreadable:,} rows could not be read:"]
+    lines = [f"{text}; {_count(unreadable, 'row')} could not be read:"]
     for row in (report.get("samples") or [])[:5]:
         lines.append(f"  line {row.get('line')}: {row.get('reason')}")
     return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -59,12 +59,13 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return usable names: trimmed, ``column_3`` for an empty one, ``name_2`` for a second."""
     taken = {_tidy(name) for name in names}
     used: set[str] = set()
+    tried: dict[str, int] = {}
     result = []
     for number, raw in enumerate(names, 1):
         name = wanted = _tidy(raw) or f"column_{number}"
-        suffix = 2
         while name in used or (name != wanted and name in taken):
-            name, suffix = f"{wanted}_{suffix}", suffix + 1
+            tried[wanted] = tried.get(wanted, 1) + 1
+            name = f"{wanted}_{tried[wanted]}"
         used.add(name)
         result.append(name)
     return tuple(result)

@@ -89,7 +89,7 @@ _KINDS = (
     # Digits and exponents a double can hold; an exponent needs its sign, or 1e5 would be a number.
     _Kind(
         "number",
-        r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,20})?"
+        r"(?:0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,20})"
         r"(?:[eE][+-](?:[0-9]{1,2}|1[0-9]{2}|2[0-8][0-9]))?",
         _cast(pa.float64()),
     ),

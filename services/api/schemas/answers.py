@@ -1,0 +1,266 @@
+"""The shapes of answers: they document the interface, and tests hold real answers to them."""
+
+from marshmallow import Schema, fields
+
+
+def _text(**rest: object) -> fields.String:
+    return fields.String(allow_none=True, **rest)  # type: ignore[arg-type]
+
+
+def _object() -> fields.Dict:
+    return fields.Dict(keys=fields.String(), allow_none=True)
+
+
+class ProblemFieldSchema(Schema):
+    """One bad field."""
+
+    pointer = fields.String(required=True, metadata={"description": "JSON Pointer (RFC 6901)"})
+    detail = fields.String(required=True)
+    code = fields.String()
+
+
+class ProblemSchema(Schema):
+    """RFC 9457; every error has this shape."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "stable, for programs"})
+    request_id = _text(required=True)
+    errors = fields.List(fields.Nested(ProblemFieldSchema))
+
+
+class ColumnSchema(Schema):
+    """One column of a table."""
+
+    name = fields.String(required=True)
+    type = fields.String(
+        required=True,
+        metadata={"enum": ["string", "integer", "number", "boolean", "date", "timestamp", "json"]},
+    )
+
+
+class CountsSchema(Schema):
+    """Units by what became of them."""
+
+    units = fields.Integer(required=True)
+    succeeded = fields.Integer(required=True)
+    failed = fields.Integer(required=True)
+    skipped = fields.Integer(required=True)
+    cancelled = fields.Integer(required=True)
+
+
+class ProgressSchema(CountsSchema):
+    """Units so far; `units` grows as stages open."""
+
+    running = fields.Integer(required=True)
+    waiting = fields.Integer(required=True)
+
+
+class CoverageSchema(CountsSchema):
+    """The ledger of a final job."""
+
+    unreadable = fields.Integer(required=True)
+    stages = fields.Dict(keys=fields.String(), values=fields.Nested(CountsSchema), required=True)
+
+
+class UsageSchema(Schema):
+    """What models were asked and what it cost, in millionths of a US dollar."""
+
+    calls = fields.Integer(required=True)
+    input_tokens = fields.Integer(required=True)
+    output_tokens = fields.Integer(required=True)
+    cost_microusd = fields.Integer(required=True)
+    cache_hits = fields.Integer(required=True)
+
+
+class ResultSchema(Schema):
+    """Where the answer is."""
+
+    table = fields.String(required=True)
+    rows = fields.Integer(required=True, allow_none=True)
+    columns = fields.List(fields.Nested(ColumnSchema), required=True)
+
+
+class PlanMarkSchema(Schema):
+    """Which plan is in force."""
+
+    version = fields.Integer(required=True)
+    hash = fields.String(required=True)
+
+
+class SourceSchema(Schema):
+    """What started the job, other than a client."""
+
+    trigger = _text(required=True)
+    delivery = _text(required=True)
+
+
+class JobSchema(Schema):
+    """A job."""
+
+    id = fields.String(required=True)
+    goal = _text(required=True)
+    status = fields.String(required=True)
+    status_reason = fields.Raw(required=True, allow_none=True)
+    mode = fields.String(required=True)
+    labels = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    source = fields.Nested(SourceSchema, required=True)
+    retry_of = _text(required=True)
+    forked_from = _text(required=True)
+    pilot = fields.Raw(required=True, allow_none=True)
+    created_at = fields.String(required=True)
+    started_at = _text(required=True)
+    finished_at = _text(required=True)
+    plan = fields.Nested(PlanMarkSchema, required=True, allow_none=True)
+    progress = fields.Nested(ProgressSchema, required=True)
+    coverage = fields.Nested(CoverageSchema, required=True, allow_none=True)
+    usage = fields.Nested(UsageSchema, required=True)
+    result = fields.Nested(ResultSchema, required=True, allow_none=True)
+    error = fields.Raw(required=True, allow_none=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class PlanSchema(Schema):
+    """One version of a job's plan; it never changes."""
+
+    version = fields.Integer(required=True)
+    hash = fields.String(required=True)
+    engine = fields.String(required=True)
+    plan = fields.Dict(required=True)
+    findings = fields.List(fields.Dict(), required=True)
+    price = fields.Dict(required=True)
+    created_at = fields.String(required=True)
+
+
+class StageSchema(Schema):
+    """A stage; `units` is null until its inputs are sealed."""
+
+    name = fields.String(required=True)
+    no = fields.Integer(required=True)
+    status = fields.String(required=True)
+    status_reason = fields.Raw(required=True, allow_none=True)
+    capability = fields.String(required=True)
+    is_result = fields.Boolean(required=True)
+    units = fields.Integer(required=True, allow_none=True)
+    progress = fields.Nested(ProgressSchema, required=True)
+    coverage = fields.Nested(CountsSchema, required=True, allow_none=True)
+    usage = fields.Nested(UsageSchema, required=True)
+    shards = fields.Integer(required=True)
+    open_shards = fields.Integer(required=True)
+    table = fields.String(required=True)
+    opened_at = _text(required=True)
+    closed_at = _text(required=True)
+    duration_ms = fields.Integer(required=True, allow_none=True)
+
+
+class AttemptSchema(Schema):
+    """One try that was not a first-try success."""
+
+    number = fields.Integer(required=True)
+    outcome = fields.String(required=True)
+    code = _text(required=True)
+    detail = _text(required=True)
+    worker_id = _text(required=True)
+    duration_ms = fields.Integer(required=True)
+    ended_at = fields.String(required=True)
+
+
+class SubtaskSchema(Schema):
+    """How one unit ended."""
+
+    stage = fields.String(required=True)
+    unit = fields.Integer(required=True)
+    outcome = fields.String(required=True)
+    error = _object()
+    attempt = fields.Integer(required=True)
+    attempts = fields.List(fields.Nested(AttemptSchema), required=True)
+    input_tokens = fields.Integer(required=True)
+    output_tokens = fields.Integer(required=True)
+    cost_microusd = fields.Integer(required=True)
+    worker = _text(required=True)
+    duration_ms = fields.Integer(required=True)
+    settled_at = fields.String(required=True)
+
+
+class FailureSchema(Schema):
+    """Failed units of one kind; `suggestion` says what to do about them."""
+
+    stage = fields.String(required=True)
+    outcome = fields.String(required=True)
+    code = _text(required=True)
+    signature = fields.String(required=True)
+    count = fields.Integer(required=True)
+    sample_unit = fields.Integer(required=True)
+    sample = _text(required=True)
+    suggestion = fields.String(required=True)
+
+
+class EventSchema(Schema):
+    """One change of state."""
+
+    id = fields.String(required=True)
+    seq = fields.Integer(required=True)
+    type = fields.String(required=True)
+    actor = fields.String(required=True)
+    data = fields.Dict(required=True)
+    created_at = fields.String(required=True)
+
+
+class TableBriefSchema(Schema):
+    """A table as lists show it."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    status = fields.String(required=True)
+    job = _text(required=True)
+    columns = fields.List(fields.Nested(ColumnSchema), required=True)
+    key = _text(required=True)
+    rows = fields.Integer(required=True)
+    bytes = fields.Integer(required=True)
+    hash = _text(required=True)
+    report = fields.Raw(required=True, allow_none=True)
+    created_at = fields.String(required=True)
+    sealed_at = _text(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class TableSchema(TableBriefSchema):
+    """A table with what is known of its columns."""
+
+    statistics = fields.Raw(required=True, allow_none=True)
+    sample = fields.Raw(required=True, allow_none=True)
+
+
+class CapabilitySchema(Schema):
+    """What workers here can run."""
+
+    name = fields.String(required=True)
+    version = fields.String(required=True)
+    description = fields.String(required=True)
+    params = fields.Dict(required=True, metadata={"description": "JSON Schema"})
+    units = fields.List(fields.String(), required=True)
+    queue = fields.String(required=True)
+    runs = fields.String(required=True)
+    effects = fields.String(required=True)
+    emits = fields.String(required=True)
+    output = _object()
+    computed_output = fields.Boolean(required=True)
+    reads = fields.String(required=True)
+
+
+class StatusSchema(Schema):
+    """All is well."""
+
+    status = fields.String(required=True)
+    checks = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class VersionSchema(Schema):
+    """What runs here."""
+
+    version = fields.String(required=True)
+    api = fields.String(required=True)
+    schema = _text(required=True)

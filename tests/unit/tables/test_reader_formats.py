@@ -1,0 +1,49 @@
+import pytest
+
+from shared.tables.child_process import ChildFailedError
+from shared.tables.readers.formats import format_of
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "prefix", "expected"),
+    [
+        ("a.csv", None, b"a,b", "csv"),
+        ("a.TSV", None, b"a\tb", "csv"),
+        ("a.json", None, b"[]", "json"),
+        ("a.jsonl", None, b"{}", "ndjson"),
+        ("a.parquet", None, b"PAR1", "parquet"),
+        ("upload", None, b"PAR1", "parquet"),
+        ("a.csv", None, b"PAR1", "parquet"),
+        ("a.md", None, b"# x", "txt"),
+        ("a.htm", None, b"x", "html"),
+        ("upload", None, b" [{", "json"),
+        ("upload", None, b"\xef\xbb\xbf<!DOCTYPE HTML>", "html"),
+        ("upload", None, b"hello", "txt"),
+        ("a.txt", "csv", b"a,b", "csv"),
+        ("upload", "JSONL", b"{}", "ndjson"),
+        ("a.csv", None, "a,b\n".encode("utf-16-le") * 200, "csv"),
+    ],
+)
+def test_the_format_is_as_declared_or_named_or_what_it_looks_like(name, declared, prefix, expected):
+    assert format_of(name, declared, prefix) == expected
+
+
+@pytest.mark.parametrize(
+    ("declared", "prefix", "reason"),
+    [
+        (None, b"\x7fELF\2\1\1", "an ELF program"),
+        ("csv", b"PK\x03\x04", "a zip archive, not csv"),
+        ("csv", b"PAR1", "a parquet file"),
+        ("parquet", b"a,b\n", "not a parquet file"),
+        (None, b"%PDF-1.7", "a PDF document"),
+        (None, b"\x1f\x8b\x08", "a gzip archive"),
+        ("xml", b"<a/>", "none of csv"),
+        (None, bytes(range(256)) * 4, "binary data"),
+    ],
+)
+def test_content_that_is_something_else_is_refused(declared, prefix, reason):
+    with pytest.raises(ChildFailedError) as refused:
+        format_of("data.csv", declared, prefix)
+
+    assert refused.value.code == "unreadable"
+    assert reason in refused.value.detail
