@@ -1,7 +1,7 @@
 """Summaries: of each row, group, section or paragraph, of each level above, and of the whole."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from shared.plans.facts import PlanFacts
 from shared.plans.goals.inputs import (
@@ -23,11 +23,15 @@ _SENTENCES = {"part": 3, "above": 5, "whole": 8}
 
 @dataclass(frozen=True, slots=True)
 class _Summaries:
-    """A written stage of summaries: what its rows are, and the columns that tell them apart."""
+    """A written stage of summaries: what its rows are, and the columns that tell them apart.
+
+    `positions` says how the stage carries the position of the sections a summary was made of.
+    """
 
     level: str
     table: str
     names: tuple[str, ...]
+    positions: Literal["value", "list"] | None
 
 
 class _Writer:
@@ -60,7 +64,9 @@ class _Writer:
         wanted = "whole" if kind == "whole" else f"{snake(level) or 'group'}_summaries"
         params = {"field": field, "sentences": _SENTENCES[kind]}
         name = self.add(stage(wanted, over, unit, "summarize", params, keep))
-        self.summaries.append(_Summaries(level, name, names))
+        single: Literal["value", "list"] = "value" if unit == {"rows": 1} else "list"
+        positions = single if "position" in keep else None
+        self.summaries.append(_Summaries(level, name, names, positions))
         return name
 
     def document(self) -> dict[str, Any]:
@@ -123,15 +129,16 @@ def _add_level(
     select = f"SELECT * FROM {inside}"  # noqa: S608 - identifiers are quoted
     within = writer.add(query(f"within_{above[-1]}s", [parts], select))
     unit = {"group_by": [*documents, *above], "order_by": ["position"]}
-    writer.summarise(above[-1], within, unit, "summary", (*documents, *above), kind="above")
+    names = (*documents, *above)
+    writer.summarise(above[-1], within, unit, "summary", names, kind="above", keep=("position",))
 
 
 def _of_pieces(request: Request, source: Source, text: str, facts: PlanFacts) -> dict[str, Any]:
     writer, documents, piece = _Writer(facts), identifying(source), request.pieces[0]
     cut = {"field": text, "by": piece}
     pieces = writer.add(stage(f"{piece}s", source.name, {"rows": 1}, "split", cut, documents))
-    carried = (*documents, "position")
-    parts = writer.summarise(piece, pieces, {"rows": 1}, "text", carried, keep=carried)
+    keep = (*documents, "position")
+    parts = writer.summarise(piece, pieces, {"rows": 1}, "text", documents, keep=keep)
     _add_tops(writer, request, parts, documents)
     return writer.document()
 
@@ -179,9 +186,13 @@ def _add_tops(writer: _Writer, request: Request, parts: str, documents: tuple[st
     # over the parts and not the levels above them, so that a prologue is in the whole as well
     if request.documents and documents:
         unit = {"group_by": list(documents), "order_by": ["position"]}
-        writer.summarise("document", parts, unit, "summary", documents, kind="above")
+        writer.summarise(
+            "document", parts, unit, "summary", documents, kind="above", keep=("position",)
+        )
     if request.whole or (request.documents and not documents):
-        writer.summarise("whole", parts, {"table": True}, "summary", (), kind="whole")
+        writer.summarise(
+            "whole", parts, {"table": True}, "summary", (), kind="whole", keep=("position",)
+        )
 
 
 def _as_columns(request: Request, source: Source) -> bool:
@@ -206,5 +217,11 @@ def _selection(made: _Summaries, names: list[str]) -> str:
     columns = [quoted(name) if name in made.names else f"NULL AS {quoted(name)}" for name in names]
     level = made.level.replace("'", "''")
     label = quoted(free_name("level", [name.lower() for name in names]))
-    selected = ", ".join([f"'{level}' AS {label}", *columns, '"summary"'])
+    selected = ", ".join([f"'{level}' AS {label}", *columns, *_positions(made), '"summary"'])
     return f"SELECT {selected} FROM {quoted(made.table)}"  # noqa: S608 - identifiers are quoted
+
+
+def _positions(made: _Summaries) -> list[str]:
+    """Return the column that leads every summary back to the sections it was made of."""
+    made_of = {"value": 'to_json(["position"])', "list": '"position"'}
+    return [f'{made_of[made.positions]} AS "positions"'] if made.positions else []

@@ -141,7 +141,13 @@ def test_summaries_rise_from_scenes_to_acts_without_what_stands_outside_every_ac
     assert stages["whole"]["over"] == "scene_summaries"
     assert stages["whole"]["unit"] == {"table": True}
     columns = table_columns(load_plan(document), PLAY_ONLY)[document["result"]["table"]]
-    assert [column.name for column in columns] == ["level", "act", "scene", "summary"]
+    assert [column.name for column in columns] == [
+        "level",
+        "act",
+        "scene",
+        "positions",
+        "summary",
+    ]
 
 
 def test_acts_of_several_plays_are_not_mixed() -> None:

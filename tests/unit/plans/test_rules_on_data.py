@@ -105,13 +105,22 @@ def test_a_play_gives_its_scenes_and_acts_and_the_prologue_makes_no_act() -> Non
         del scene["text"]
     within = select(stages["within_acts"], columns, scene_summaries=scenes)
     assert within == scenes[1:]
-    acts = [{"act": act, "summary": "a"} for act in ("ACT I", "ACT II")]
+    acts = [
+        {"act": "ACT I", "position": [2, 3], "summary": "a"},
+        {"act": "ACT II", "position": [4, 5], "summary": "a"},
+    ]
     rows = select(
         stages["summaries"],
         columns,
         scene_summaries=scenes,
         act_summaries=acts,
-        whole=[{"summary": "w"}],
+        whole=[{"position": [1, 2, 3, 4, 5], "summary": "w"}],
     )
     assert [row["level"] for row in rows] == ["scene"] * 5 + ["act"] * 2 + ["whole"]
-    assert rows[-2] == {"level": "act", "act": "ACT II", "scene": None, "summary": "a"}
+    assert rows[-2] == {
+        "level": "act",
+        "act": "ACT II",
+        "scene": None,
+        "positions": [4, 5],
+        "summary": "a",
+    }
