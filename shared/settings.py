@@ -47,7 +47,6 @@ class Settings:
         "", "PostgreSQL, as postgresql://user:password@host:port/name", secret=True
     )
     redis_url: str = _setting("", "Redis, as redis://:password@host:port/0", secret=True)
-    production: bool = _setting(False, "Refuse what is only meant for development")
     log_level: str = _setting(
         "INFO", "Least level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )

@@ -142,7 +142,7 @@ class Stack:
     ) -> Answer:
         """Send one request with the stack's key; HTTP errors are answers too."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - loopback only
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.api_port}{path}",
             data=data,
             method=method,

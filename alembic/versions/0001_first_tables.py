@@ -151,6 +151,7 @@ CREATE TABLE stages (
   source_table_id text,
   output_table_id text,
   unit_count bigint,
+  missing jsonb,
   cut_units bigint NOT NULL DEFAULT 0,
   fully_cut boolean NOT NULL DEFAULT false,
   succeeded bigint NOT NULL DEFAULT 0,
@@ -165,6 +166,7 @@ CREATE TABLE stages (
   CONSTRAINT stage_ledger_adds_up CHECK (status <> 'closed'
     OR (unit_count IS NOT NULL AND unit_count = succeeded + failed + skipped + cancelled))
 ) WITH (fillfactor = 70);
+CREATE INDEX stages_by_output ON stages (output_table_id);
 CREATE INDEX stages_not_final ON stages (status, id)
   WHERE status IN ('waiting', 'open', 'sealing');
 

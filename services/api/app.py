@@ -3,7 +3,6 @@
 import threading
 
 from flask import Flask
-from sqlalchemy import Engine
 
 from services.api import docs, problems, request_id, timed_input
 from services.api.auth import UseNotes
@@ -14,7 +13,7 @@ from services.api.wired import Wired, attach
 from shared.broker.app import make_app
 from shared.broker.canary import Canary
 from shared.broker.ring import Ringer
-from shared.database.engine import connect
+from shared.database.engine import Engine, connect
 from shared.settings import Settings
 
 STATEMENT_TIMEOUT_S = 30.0

@@ -10,14 +10,13 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from flask import g, request
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.api.problems import Problem
 from services.api.wired import wired
 from shared.actions.actor import Actor
 from shared.actions.keys import hash_of
 from shared.database import keys
+from shared.database.engine import Engine, SQLAlchemyError
 from shared.log import get_logger
 
 _BEARER = re.compile(r"bearer +(apwa_[A-Za-z0-9_-]{43})", re.IGNORECASE)

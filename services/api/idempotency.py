@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import Connection
 
 from services.api.answers import answer
 from services.api.auth import actor
@@ -15,6 +14,7 @@ from services.api.problems import Problem
 from services.api.wired import wired
 from shared.actions.refusals import FieldProblem
 from shared.database import idempotency
+from shared.database.engine import Connection
 from shared.database.idempotency import StoredAnswer
 
 HEADER = "Idempotency-Key"

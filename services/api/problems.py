@@ -7,13 +7,11 @@ from typing import Any
 import orjson
 from flask import Flask, Response, g
 from psycopg.errors import DiskFull
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from services.api.strict_json import NotJson
 from shared.actions.refusals import FieldProblem, NotFound, Refusal, WrongState
-from shared.database.engine import is_transient
+from shared.database.engine import DBAPIError, PoolTimeout, is_transient
 from shared.log import get_logger
 
 MEDIA_TYPE = "application/problem+json"

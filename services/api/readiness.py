@@ -6,10 +6,9 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.api.wired import Wired
+from shared.database.engine import Engine, SQLAlchemyError
 
 _MIGRATIONS = Path(__file__).parents[2] / "alembic"
 

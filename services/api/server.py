@@ -8,6 +8,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from services.api.app import create_app
+from services.api.gunicorn_log import OneShapeLogger
 from services.api.wired import wired_to
 from shared.log import configure_logging
 from shared.settings import Settings
@@ -37,6 +38,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "keepalive": KEEP_ALIVE_S,
             "control_socket_disable": True,
             "proc_name": "apwa-api",
+            "logger_class": OneShapeLogger,
             "loglevel": settings.log_level.lower(),
             "post_worker_init": _limit_patience,
             "worker_exit": _close,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app
-from sqlalchemy import Engine
 
 from services.api.in_flight import InFlight
 from shared.broker.ring import Message
+from shared.database.engine import Engine
 from shared.settings import Settings
 
 _NAME = "apwa"

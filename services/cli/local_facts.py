@@ -1,19 +1,16 @@
 """What `apwa plan lint` knows on this machine: installed capabilities, and files as tables."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from services.cli.exits import CommandError
 from services.cli.uploads import Input
+from shared.actions.facts import output_of
 from shared.capabilities import builtin, registry
-from shared.capabilities.contract import Columns
 from shared.domain.plan import Plan
-from shared.plans.facts import BUILT_INS, Limits, OutputProblem, PlanFacts, TableFacts
+from shared.plans.facts import BUILT_INS, Limits, PlanFacts, TableFacts
 from shared.settings import Settings
 from shared.tables.reading import Reading, ReadLimits, Unreadable, read_file, read_folder
 from shared.tables.sample import SampleRows
-from shared.tables.sql import SqlRefused
 from shared.tables.statistics import TableStatistics
 
 
@@ -28,7 +25,7 @@ def local_facts(inputs: list[Input], settings: Settings) -> PlanFacts:
         capabilities=manifests,
         known=BUILT_INS | frozenset(manifests),
         limits=Limits(max_stages=settings.max_stages, max_subtasks=settings.max_subtasks),
-        output_of=_output_of,
+        output_of=output_of,
         check_params=builtin.check_params,
     )
 
@@ -77,18 +74,3 @@ def _open(path: Path, limits: ReadLimits) -> Reading:
     if path.is_dir():
         return read_folder(path, limits=limits)
     return read_file(path, name=path.name, format=None, limits=limits)
-
-
-def _output_of(
-    name: str, inputs: Mapping[str, Columns], params: dict[str, Any]
-) -> dict[str, Any] | OutputProblem:
-    if name not in builtin.NAMES:
-        capability = registry.installed().get(name)
-        if capability is not None and callable(capability.output):
-            return capability.output(inputs, params)
-        return OutputProblem("capability_unavailable", f"`{name}` is not installed here.")
-    try:
-        schema = builtin.output_schema(name, inputs, params)
-    except SqlRefused as refused:
-        return OutputProblem(refused.code, refused.detail, "/query")
-    return schema or OutputProblem("capability_unavailable", f"`{name}` has no output schema.")

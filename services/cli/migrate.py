@@ -29,16 +29,6 @@ def migrate(settings: Settings) -> bool:
         engine.dispose()
 
 
-def current_revision(settings: Settings) -> str | None:
-    """Return the revision the database is at; None for an empty one."""
-    engine = connect(settings.sqlalchemy_url, pool_size=1, application_name="apwa-migrate")
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
-
-
 def newest_revision() -> str | None:
     """Return the last revision of the code."""
     return ScriptDirectory.from_config(_config()).get_current_head()

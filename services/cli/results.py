@@ -95,6 +95,8 @@ def show_rows(rows: list[Json], columns: Sequence[str] = (), clip: int = _CLIP) 
 
 
 def _clip(value: object, length: int) -> str:
+    if value is None:
+        return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = " ".join(text.split())
     return escape(text if len(text) <= length else text[: length - 1] + "…")

@@ -38,6 +38,19 @@ def units_of(stage: Json) -> Json:
     }
 
 
+def reason_text(reason: object) -> str:
+    """Return why something waits or stopped: its kind, its detail, then whatever else is told."""
+    if not isinstance(reason, dict):
+        return str(reason or "")
+    first = [str(reason[name]) for name in ("kind", "detail") if reason.get(name)]
+    others = [
+        f"{name} {value}"
+        for name, value in reason.items()
+        if name not in ("kind", "detail") and value is not None
+    ]
+    return ", ".join([": ".join(first), *others] if first else others)
+
+
 def _follow(client: ApiClient, job_id: str, show: Callable[[Json, list[Json]], None]) -> Json:
     pause = _FASTEST_S
     while True:
@@ -92,7 +105,7 @@ class _Bars:
             self.progress.stop_task(bar)
 
     def _tell_status(self, job: Json) -> None:
-        reason = job.get("status_reason")
+        reason = reason_text(job.get("status_reason"))
         status = f"{job['status']} ({reason})" if reason else str(job["status"])
         if status != self._status:
             self._status = status
@@ -101,5 +114,5 @@ class _Bars:
 
 def _note(stage: Json, numbers: Json) -> str:
     failed = f"{numbers['failed']} failed" if numbers["failed"] else ""
-    waits = stage.get("status_reason") or ""
-    return ", ".join(text for text in (str(stage.get("status") or ""), failed, str(waits)) if text)
+    waits = reason_text(stage.get("status_reason"))
+    return ", ".join(text for text in (str(stage.get("status") or ""), failed, waits) if text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.collector.close_stage import close_stage
 from services.collector.finalize_job import finalize_job
 from services.collector.seal_stage import seal_stage
-from shared.database import jobs, shards, stages
+from shared.database import jobs, shards, stages, tables
 from shared.database.engine import DBAPIError, Engine, is_transient, retrying
 from shared.database.stages import StageRecord
 from shared.log import get_logger
@@ -41,9 +41,9 @@ def _begin(engine: Engine, job_id: str) -> bool:
         job = jobs.lock(tx, job_id)
         if job is None or job.finished_at is not None:
             return False
-        shards.note_done(tx, job_id)
         if job.status == "running":
             stages.begin_sealing(tx, job_id)
+        shards.note_done(tx, job_id)  # after it: a shard done just now is in the order too
     return True
 
 
@@ -66,6 +66,7 @@ def _seal_and_close(collector: Collector, stage: StageRecord) -> None:
         with engine.begin() as tx:
             jobs.explain_wait(tx, stage.job_id, reason)
             stages.explain_wait(tx, stage.id, reason)
+            tables.drop_chunks(tx, stage.output_table_id)  # they may lack what was missing
         return
     if status:
         log.info(f"stage_{status}")

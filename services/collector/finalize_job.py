@@ -37,7 +37,7 @@ def _end_open_stages(tx: Connection, job: JobRecord) -> None:
     for stage in stages.of_job(tx, job.id):
         if stage.status in {"closed", "abandoned"}:
             continue
-        ledger = stages.ledger_of_shards(tx, stage.id)
+        ledger = stages.recount(tx, stage.id)
         rest = (stage.unit_count or 0) - ledger["succeeded"] - ledger["failed"]
         cancelled = rest if job.finish_as == "cancelled" else 0
         stages.end_stage(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from services.planner.arrange_stage import arrange_stage
 from services.planner.cut_stage import cut_stage
 from services.planner.lease import PlanningLease
+from services.planner.missing_members import missing_members
 from services.planner.write_plan import write_plan
 from shared.database import jobs, stages, tables
 from shared.database.engine import Engine, retrying
@@ -53,16 +54,21 @@ def _open_stages(planner: Planner, job_id: str, lease: PlanningLease) -> None:
     for stage in ready:
         if lease.lost:
             return
-        source_table_id, units = _units_of(planner, stage)
-        retrying(
-            planner.engine,
-            lambda tx, stage=stage, source=source_table_id, units=units: stages.open_stage(  # type: ignore[misc]
-                tx, stage.id, source_table_id=source, unit_count=units
-            ),
-        )
-        get_logger(job_id=job_id, stage=stage.name).info("stage_opened", units=units)
-        if units == 0:
-            planner.ring_collect(job_id)
+        _open_stage(planner, stage)
+
+
+def _open_stage(planner: Planner, stage: StageRecord) -> None:
+    source_table_id, units = _units_of(planner, stage)
+    missing = missing_members(planner.engine, stage)
+    retrying(
+        planner.engine,
+        lambda tx: stages.open_stage(
+            tx, stage.id, source_table_id=source_table_id, unit_count=units, missing=missing
+        ),
+    )
+    get_logger(job_id=stage.job_id, stage=stage.name).info("stage_opened", units=units)
+    if units == 0:
+        planner.ring_collect(stage.job_id)
 
 
 def _units_of(planner: Planner, stage: StageRecord) -> tuple[str, int]:

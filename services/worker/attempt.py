@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pebble import ProcessExpired
-
-from services.worker.child_pool import ChildPool, Raised, raised
+from services.worker.child_pool import ChildDied, ChildPool, Raised, raised
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Context, Unit
 from shared.domain.retry import Failure
+
+MEND_S = 1.0  # a broken pool of children is noticed and replaced this often
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +33,27 @@ async def attempt_on_loop(run: StageRun, unit: Unit, context: Context) -> Answer
                 returned = await returned
     except TimeoutError:
         returned = _timed_out(context.timeout_s)
-    except Exception as error:  # noqa: BLE001 - a stranger's code: its exception is an outcome
+    except asyncio.CancelledError as error:
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            raise  # we are being stopped; else a stranger's task was cancelled by itself
         returned = _failure(raised(error))
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a stranger's code
+        returned = _failure(raised(error))  # its exception is an outcome, and never ends the loop
     return Answer(returned, _since(started))
 
 
 async def attempt_in_child(
     pool: ChildPool, run: StageRun, batch: Sequence[tuple[Unit, Context]]
 ) -> list[Answer]:
-    """Run a batch in one child; if it hangs or dies, run its units one by one to find which."""
+    """Run a batch in one child; if it hangs or dies, run its units one by one to find which.
+
+    Alone too what cannot be sent back: the unit at fault fails, its neighbours do not.
+    """
     started = time.monotonic()
     timeout_s = batch[0][1].timeout_s
     try:
-        answers = await asyncio.wrap_future(pool.submit(run.capability.name, batch, timeout_s))
-    except (TimeoutError, ProcessExpired) as error:
+        answers = await _answers(pool, run.capability.name, batch, timeout_s)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it becomes an outcome
         if len(batch) > 1:
             alone = [await attempt_in_child(pool, run, [item]) for item in batch]
             return [answers[0] for answers in alone]
@@ -55,9 +62,21 @@ async def attempt_in_child(
     return [Answer(_failure(one) if isinstance(one, Raised) else one, share) for one in answers]
 
 
+async def _answers(
+    pool: ChildPool, name: str, batch: Sequence[tuple[Unit, Context]], timeout_s: float
+) -> list[Any]:
+    future = asyncio.wrap_future(pool.submit(name, batch, timeout_s))
+    while not future.done():
+        await asyncio.wait([future], timeout=MEND_S)
+        pool.mend()
+    return future.result()
+
+
 def _child_failure(error: Exception, timeout_s: float) -> Failure:
     if isinstance(error, TimeoutError):
         return _timed_out(timeout_s)
+    if not isinstance(error, ChildDied):
+        return _failure(raised(error))
     detail = "The child process that ran the unit died (out of memory, or killed by the unit)."
     return Failure("worker_lost", detail, transient=True)
 

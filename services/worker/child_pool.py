@@ -1,20 +1,26 @@
 """Killable child processes for capabilities that burn CPU."""
 
 import ctypes
+import math
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pebble import ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from shared.capabilities.contract import Capability, Context, Unit
 from shared.capabilities.registry import installed
 
+ChildDied = (ProcessExpired, BrokenProcessPool)
+LONGEST_RETRY_AFTER_S = 86_400.0
 _PR_SET_PDEATHSIG = 1
 _capabilities: dict[str, Capability] = {}
 
@@ -30,45 +36,86 @@ class Raised:
 
 
 class ChildPool:
-    """`processes` children, each running one batch of units at a time."""
+    """`processes` children, each running one batch of units at a time.
+
+    A child that dies while it runs nothing breaks the pool of the library for good, so a broken
+    one is replaced by a new one.
+    """
 
     def __init__(self, processes: int) -> None:
-        self._pool = ProcessPool(
-            max_workers=processes or os.cpu_count() or 1,
-            context=multiprocessing.get_context("spawn"),
-            initializer=_start_child,
-            initargs=[os.getpid()],
-        )
+        self._processes = processes or os.cpu_count() or 1
+        self._lock = threading.Lock()
+        self._closed = False
+        self._given: set[Future[list[Any]]] = set()
+        self._pool = self._make()
 
     def submit(
         self, capability: str, batch: Sequence[tuple[Unit, Context]], timeout_s: float
     ) -> Future[list[Any]]:
         """Run a batch in one child; the answers stand in its order, exceptions as `Raised`.
 
-        The future raises TimeoutError after `timeout_s` (the child is killed) and
-        pebble.ProcessExpired when the child died.
+        The future raises TimeoutError after `timeout_s` (the child is killed), ChildDied when the
+        child died, and whatever kept the answers from being sent back.
         """
-        future: Future[list[Any]] = self._pool.schedule(
-            _run_batch, args=[capability, list(batch)], timeout=timeout_s
-        )
+        with self._lock:
+            self._replace_if_broken()
+            future: Future[list[Any]] = self._pool.schedule(
+                _run_batch, args=[capability, list(batch)], timeout=timeout_s
+            )
+            self._given = {one for one in self._given if not one.done()} | {future}
         return future
+
+    def mend(self) -> None:
+        """Replace a broken pool; what was given to it ends as ChildDied."""
+        with self._lock:
+            self._replace_if_broken()
 
     def close(self) -> None:
         """Kill the children."""
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join(timeout=5)
+        with self._lock:
+            self._closed = True
+        _end(self._pool)
+
+    def _replace_if_broken(self) -> None:
+        if self._closed or self._pool.active:
+            return
+        broken, self._pool = self._pool, self._make()
+        for future in self._given:
+            with suppress(InvalidStateError):
+                future.set_exception(BrokenProcessPool("all children died"))
+        threading.Thread(target=_end, args=[broken], daemon=True).start()
+
+    def _make(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self._processes,
+            context=multiprocessing.get_context("spawn"),
+            initializer=_start_child,
+            initargs=[os.getpid()],
+        )
 
 
 def raised(error: BaseException) -> Raised:
     """Return an exception as the values the contract honours; of a group, its first."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    code = getattr(error, "code", None)
     return Raised(
-        code=_storable(str(getattr(error, "code", "capability_error"))[:100]),
+        code=_storable(code[:100]) if isinstance(code, str) and code else "capability_error",
         detail=_storable(f"{type(error).__name__}: {error}"[:1000]),
         transient=bool(getattr(error, "transient", False)),
-        retry_after_s=getattr(error, "retry_after_s", None),
+        retry_after_s=_pause(getattr(error, "retry_after_s", None)),
     )
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join(timeout=5)
+
+
+def _pause(seconds: object) -> float | None:
+    if not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
+        return None
+    return min(float(seconds), LONGEST_RETRY_AFTER_S)
 
 
 def _storable(text: str) -> str:
@@ -93,6 +140,6 @@ def _run_batch(capability: str, batch: list[tuple[Unit, Context]]) -> list[Any]:
     for unit, context in batch:
         try:
             answers.append(run(unit, context))
-        except Exception as error:  # noqa: BLE001 - a stranger's code: its exception is an outcome
+        except BaseException as error:  # noqa: BLE001 - a stranger's code may even call sys.exit()
             answers.append(raised(error))
     return answers

@@ -9,6 +9,7 @@ from shared.capabilities.contract import Columns, TableHandle, Unit
 from shared.database.engine import Engine
 from shared.database.shards import ShardRecord
 from shared.database.tables import TableRecord
+from shared.domain.group_key import group_key
 from shared.tables.store import read_range, rows_of, visible, visible_batches
 
 
@@ -16,11 +17,13 @@ from shared.tables.store import read_range, rows_of, visible, visible_batches
 class LoadedUnit:
     """A unit and where it came from: `source` lists runs [first row, count] of the input table.
 
-    `source` is None where the unit's number says it (row units and whole tables).
+    `source` is None where the unit's number says it (row units and whole tables). `missing`
+    counts rows that would belong to the unit, had their own units in the stage before succeeded.
     """
 
     unit: Unit
     source: list[list[int]] | None = None
+    missing: int = 0
 
 
 def load_units(
@@ -31,10 +34,35 @@ def load_units(
         handles: dict[str, TableHandle] = {
             name: _Handle(engine, table) for name, table in run.over.items()
         }
-        return [LoadedUnit(Unit(index=unit, rows=[], tables=handles)) for unit in wanted]
+        missing = _missing(run, ())
+        return [
+            LoadedUnit(Unit(index=unit, rows=[], tables=handles), missing=missing)
+            for unit in wanted
+        ]
     if run.spec.unit.kind == "group":
         return list(_groups(engine, run, shard, set(wanted)))
     return list(_rows(engine, run, shard, wanted))
+
+
+class UnitTooLargeError(ValueError):
+    """The single unit of a shard has more input than one unit may have."""
+
+    code = "unit_too_large"
+
+
+def check_unit_size(run: StageRun, shard: ShardRecord, unit_max_bytes: int) -> None:
+    """Raise UnitTooLargeError before the rows of a huge unit are fetched.
+
+    Judged by the mean row of its table. A shard of several units is bounded when it is cut, and
+    whole tables are read batch by batch where the capability asks for handles.
+    """
+    memory_bytes = (run.source.statistics or {}).get("memory_bytes", 0)
+    expected = int(memory_bytes / max(1, run.source.row_count) * shard.row_count)
+    if shard.unit_count == 1 and not run.reads_tables and expected > unit_max_bytes:
+        raise UnitTooLargeError(
+            f"about {expected} bytes of input; one unit may have {unit_max_bytes} "
+            "(APWA_UNIT_MAX_BYTES)"
+        )
 
 
 class _Handle:
@@ -70,7 +98,8 @@ def _rows(
                 rows=rows[start:end],
                 before=rows[max(0, start - spec.overlap) : start],
                 after=rows[end : end + spec.overlap],
-            )
+            ),
+            missing=_missing(run, ()) if spec.kind == "table" else 0,
         )
 
 
@@ -90,8 +119,16 @@ def _groups(
             part = visible(found.rows.slice(start, end - start), run.source.columns)
             rows = rows_of(part)
             key = {name: rows[0][name] for name in run.spec.unit.group_by}
-            yield LoadedUnit(Unit(index=unit, rows=rows, key=key), _runs(origins[start:end]))
+            yield LoadedUnit(
+                Unit(index=unit, rows=rows, key=key),
+                _runs(origins[start:end]),
+                _missing(run, tuple(key.values())),
+            )
         start = end
+
+
+def _missing(run: StageRun, key: tuple[Any, ...]) -> int:
+    return (run.record.missing or {}).get(group_key(key), 0)
 
 
 def _runs(rows: list[int]) -> list[list[int]]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from services.worker.child_pool import raised
 from services.worker.held import HeldShard, HeldShards
-from services.worker.load_units import load_units
+from services.worker.load_units import check_unit_size, load_units
 from services.worker.run_units import Leftover, Runtime, run_units
 from services.worker.settler import Settler
 from services.worker.stage_run import StageRuns
 from shared.capabilities.contract import Capability
 from shared.database import shards
-from shared.database.engine import DBAPIError, Engine, retrying
+from shared.database.engine import DBAPIError, Engine, PoolTimeout, retrying
 from shared.domain.outcome import Settled
 from shared.log import get_logger
 from shared.settings import Settings
@@ -93,7 +93,7 @@ def _run_or_fail(
     """Run the units; an error of ours becomes the outcome of those without one, never a loop."""
     try:
         return _run(worker, held, wanted, attempts)
-    except DBAPIError:
+    except (DBAPIError, PoolTimeout):
         raise  # Postgres is away: the lease runs out and the shard comes back
     except Exception as error:  # noqa: BLE001 - the second place that turns an error into an outcome
         told = raised(error)
@@ -107,6 +107,7 @@ def _run_or_fail(
 
 def _run(worker: Worker, held: HeldShard, wanted: list[int], attempts: dict[int, int]) -> Leftover:
     run = worker.stages.get(held.shard.stage_id)
+    check_unit_size(run, held.shard, worker.settings.unit_max_bytes)
     loaded = load_units(worker.engine, run, held.shard, wanted)
     future = asyncio.run_coroutine_threadsafe(
         run_units(worker.runtime, run, held, loaded, attempts), worker.runtime.loop

@@ -163,7 +163,8 @@ def _fail(
         return step.delay_s
     outcome = Settled(
         item.unit.index, step, attempt, code=failure.code, detail=failure.detail,
-        unit_hash=_hash(run, item.unit, 0), source=item.source, duration_ms=duration,
+        unit_hash=_hash(run, item.unit, 0), source=item.source,
+        missing=item.missing, duration_ms=duration,
     )  # fmt: skip
     runtime.settler.put(held, [outcome], [tried])
     return None
@@ -174,7 +175,8 @@ def _succeeded(
 ) -> Settled:
     return Settled(
         item.unit.index, "succeeded", attempt, replica=replica, output=rows,
-        unit_hash=_hash(run, item.unit, replica), source=item.source, duration_ms=duration,
+        unit_hash=_hash(run, item.unit, replica), source=item.source,
+        missing=item.missing, duration_ms=duration,
     )  # fmt: skip
 
 

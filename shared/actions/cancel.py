@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine
-
 from shared.actions.actor import Actor
 from shared.actions.refusals import FieldProblem, NotFound, WrongState
 from shared.actions.stop_job import stop_job
 from shared.database import audit, jobs
+from shared.database.engine import Connection, Engine
 from shared.database.jobs import JobRecord
 
 

@@ -1,10 +1,9 @@
 """Erases the rows of a table; its name and that it was there stay in the audit log."""
 
-from sqlalchemy import Engine
-
 from shared.actions.actor import Actor
 from shared.actions.refusals import NotFound, WrongState
 from shared.database import audit, table_locks, tables
+from shared.database.engine import Engine
 
 
 def erase_table(engine: Engine, actor: Actor, table_id: str) -> None:

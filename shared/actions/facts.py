@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection
-
 from shared.capabilities import builtin, registry
 from shared.capabilities.contract import Capability, Columns, Manifest
 from shared.database import capabilities, keys, tables
+from shared.database.engine import Connection
 from shared.database.jobs import JobInput
 from shared.domain.columns import Column
 from shared.plans.facts import BUILT_INS, Limits, OutputProblem, PlanFacts, TableFacts
@@ -47,7 +46,7 @@ def plan_facts(
         known=BUILT_INS | frozenset(installed),
         limits=_limits(policy, settings, keys.allows_external(connection, project_id)),
         output=output,
-        output_of=_output_of,
+        output_of=output_of,
         check_params=builtin.check_params,
     )
 
@@ -105,7 +104,7 @@ def _limits(policy: Mapping[str, Any], settings: Settings, allow_external: bool)
     )
 
 
-def _output_of(
+def output_of(
     name: str, inputs: Mapping[str, Columns], params: dict[str, Any]
 ) -> dict[str, Any] | OutputProblem:
     """Return the output schema of a capability that computes it, built in or installed here."""

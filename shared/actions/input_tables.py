@@ -1,13 +1,12 @@
 """Whether an uploaded table may be an input: the actor's, complete, and with the key it claims."""
 
-from sqlalchemy import Connection, Engine
-
 from shared.actions.actor import Actor
 from shared.actions.job_request import InputRequest
 from shared.actions.key_check import KeyCheck, require_column
 from shared.actions.refusals import FieldProblem, NotFound, WrongState
 from shared.contracts.findings import json_pointer
 from shared.database import tables
+from shared.database.engine import Connection, Engine
 from shared.database.tables import TableRecord
 from shared.tables.arrow import batch_to_rows
 from shared.tables.store import visible_batches

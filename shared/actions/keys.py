@@ -4,11 +4,10 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from shared.actions.actor import ROLES, SCOPES
 from shared.actions.refusals import FieldProblem, Invalid
 from shared.database import audit, keys
+from shared.database.engine import Connection
 from shared.domain.ids import new_id
 
 DEFAULT_PROJECT = "default"

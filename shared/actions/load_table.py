@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine
-
 from shared.actions.actor import Actor
+from shared.actions.documents import open_documents
 from shared.actions.job_request import UploadedFile
 from shared.actions.key_check import KeyCheck, require_column
 from shared.actions.refusals import FieldProblem, Invalid
 from shared.database import audit, table_locks, tables
+from shared.database.engine import Connection, Engine
 from shared.database.tables import TableRecord
 from shared.domain.columns import Column
 from shared.domain.ids import new_id
@@ -64,15 +64,15 @@ def staging(engine: Engine) -> Iterator[list[str]]:
 
 
 def load_table(
-    loading: Loading, file: UploadedFile, *, name: str, key: str | None, before_commit: Any
+    loading: Loading, files: list[UploadedFile], *, name: str, key: str | None, before_commit: Any
 ) -> TableRecord:
-    """Load an uploaded file as a table of its own.
+    """Load an uploaded file as a table of its own; several become one row per document.
 
     `before_commit(connection, table)` runs in the transaction that makes the table visible.
     Raises Invalid: `unreadable` and its kin, `key_not_unique`, or `invalid` for an unknown key.
     """
     with staging(loading.engine) as table_ids:
-        staged = stage_file(loading, table_ids, file, name=name, key=key, key_pointer="/query/key")
+        staged = _stage(loading, table_ids, files, name, key)
         with loading.engine.begin() as connection:
             table = seal(connection, staged)
             audit.append(
@@ -110,14 +110,41 @@ def stage_file(
     key_pointer: str,
 ) -> Staged:  # fmt: skip
     """Stage a file; rows that cannot be read are counted in the report, with line and reason."""
+    told, limits = file.format, _limits(loading)
+    with (
+        _unreadable_is_invalid(),
+        read_file(file.path, name=file.name, format=told, limits=limits) as reading,
+    ):
+        sink = _Sink(loading, table_ids, name, reading.columns, key, key_pointer)
+        for batch in reading.batches():
+            sink.add(batch)
+        return sink.finish(reading.report.to_json())
+
+
+def _stage(
+    loading: Loading, table_ids: list[str], files: list[UploadedFile], name: str, key: str | None
+) -> Staged:
+    """Stage one file as it is, several as a folder."""
+    if len(files) == 1:
+        return stage_file(
+            loading, table_ids, files[0], name=name, key=key, key_pointer="/query/key"
+        )
+    with _unreadable_is_invalid(), open_documents(files, _limits(loading)) as documents:
+        sink = _Sink(loading, table_ids, name, documents.columns, key, "/query/key")
+        for batch in documents.batches():
+            sink.add(batch)
+        return sink.finish(documents.report())
+
+
+def _limits(loading: Loading) -> ReadLimits:
     settings = loading.settings
-    limits = ReadLimits(wall_s=settings.read_wall_s, memory_bytes=settings.read_memory_bytes)
+    return ReadLimits(wall_s=settings.read_wall_s, memory_bytes=settings.read_memory_bytes)
+
+
+@contextmanager
+def _unreadable_is_invalid() -> Iterator[None]:
     try:
-        with read_file(file.path, name=file.name, format=file.format, limits=limits) as reading:
-            sink = _Sink(loading, table_ids, name, reading.columns, key, key_pointer)
-            for batch in reading.batches():
-                sink.add(batch)
-            return sink.finish(reading.report.to_json())
+        yield
     except Unreadable as error:
         raise Invalid([], error.code, f"The file cannot be read: {error.detail}.") from error
 

@@ -14,7 +14,8 @@ def note_trouble(engine: Engine, job_id: str, who: str, error: Exception) -> Non
     """
     if isinstance(error, (DBAPIError, PoolTimeout)) and is_transient(error):
         return
-    detail = f"{type(error).__name__}: {error}".replace("\x00", "")[:500]
+    said = getattr(error, "orig", error)  # a database error without its statement and values
+    detail = f"{type(error).__name__}: {said}".replace("\x00", "")[:500]
     with engine.begin() as tx:
         if jobs.note_trouble(tx, job_id, who, detail) >= MOST_TROUBLE:
             told = {"code": "internal_error", "detail": f"The {who} cannot go on: {detail}"}

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine
-
 from shared.actions.actor import Actor
 from shared.actions.facts import plan_facts, table_facts
 from shared.actions.input_tables import require_key, require_table
@@ -15,6 +13,7 @@ from shared.actions.refusals import Invalid, problems_of
 from shared.contracts.findings import json_pointer
 from shared.contracts.plan import PlanShapeError, load_plan
 from shared.database import audit, events, jobs, table_locks
+from shared.database.engine import Connection, Engine
 from shared.database.jobs import JobInput, JobRecord, NewJob
 from shared.domain.ids import new_id
 from shared.domain.plan import Plan

@@ -49,6 +49,7 @@ def connect(
         max_overflow=pool_size,
         pool_timeout=4,
         pool_pre_ping=True,
+        hide_parameters=True,  # row data must not reach logs through errors
         connect_args={
             "connect_timeout": 4,
             "prepare_threshold": None,

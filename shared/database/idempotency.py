@@ -57,11 +57,11 @@ def insert(connection: Connection, project_id: str, key: str, answer: StoredAnsw
     ).rowcount == 1  # fmt: skip
 
 
-def sweep(connection: Connection, limit: int = 10_000) -> int:
-    """Delete up to `limit` answers older than 24 hours; return how many."""
+def sweep(connection: Connection, older_than_s: float = KEPT_H * 3_600, limit: int = 10_000) -> int:
+    """Delete up to `limit` answers of that age; return how many."""
     return connection.execute(
         text("""DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
           SELECT ctid FROM idempotency_keys
-          WHERE created_at <= clock_timestamp() - make_interval(hours => :kept) LIMIT :limit))"""),
-        {"kept": KEPT_H, "limit": limit},
+          WHERE created_at <= clock_timestamp() - make_interval(secs => :age) LIMIT :limit))"""),
+        {"age": older_than_s, "limit": limit},
     ).rowcount

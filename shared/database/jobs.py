@@ -212,7 +212,9 @@ def show_plan(
 def stop(
     connection: Connection, job_id: str, finish_as: str, error: dict[str, Any] | None = None
 ) -> JobRecord | None:
-    """Any state that is not final -> finalizing, to end as cancelled or failed; None when final.
+    """Any state that is not final -> finalizing, to end as cancelled or failed.
+
+    None when the job is final or was stopped already.
 
     The caller also cancels the open shards: their workers' late writes are refused by the fence.
     """
@@ -220,7 +222,8 @@ def stop(
         connection.execute(
             text(f"""UPDATE jobs SET status = 'finalizing', finish_as = :finish_as,
                 status_reason = NULL, error = CAST(:error AS jsonb)
-              WHERE id = :id AND finished_at IS NULL RETURNING {_FIELDS}"""),
+              WHERE id = :id AND finished_at IS NULL AND finish_as IS NULL
+              RETURNING {_FIELDS}"""),
             {"id": job_id, "finish_as": finish_as, "error": _json_or_null(error)},
         )
         .mappings()

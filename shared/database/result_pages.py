@@ -123,11 +123,11 @@ def failure_clusters(
 ) -> list[dict[str, Any]]:
     """Group up to `looked_at` failed units of a stage, in the form of the final record."""
     rows = connection.execute(
-        text(f"""WITH some AS ({_candidates(NOT_GOOD, "unit, outcome, code, detail")})
+        text(f"""WITH looked AS ({_candidates(NOT_GOOD, "unit, outcome, code, detail")})
           SELECT CAST(:stage AS text) AS stage, outcome, code,
             regexp_replace(left(coalesce(detail, ''), 200), '[0-9]+', '#', 'g') AS signature,
             count(*) AS count, min(unit) AS sample_unit, min(left(detail, 500)) AS sample
-          FROM some GROUP BY 1, 2, 3, 4 ORDER BY count(*) DESC, 2, 3, 4 LIMIT 100"""),
+          FROM looked GROUP BY 1, 2, 3, 4 ORDER BY count(*) DESC, 2, 3, 4 LIMIT 100"""),
         {"stage_id": stage_id, "stage": stage, "from_unit": 0, "limit": looked_at},
     ).mappings()
     return [dict(row) for row in rows]

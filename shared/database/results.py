@@ -26,6 +26,17 @@ def succeeded_after(
     return [UnitRows(row.unit, row.output or []) for row in found]
 
 
+def failed_after(connection: Connection, stage_id: int, after_unit: int, limit: int) -> list[int]:
+    """Return units above `after_unit` that settled without success, ascending."""
+    return list(
+        connection.execute(
+            text("""SELECT unit FROM results WHERE stage_id = :stage_id AND replica = 0
+              AND unit > :after AND outcome <> 'succeeded' ORDER BY unit LIMIT :limit"""),
+            {"stage_id": stage_id, "after": after_unit, "limit": limit},
+        ).scalars()
+    )
+
+
 def failure_clusters(connection: Connection, job_id: str, limit: int = 100) -> list[dict[str, Any]]:
     """Return failed units by stage, code and wording (digits aside), the largest cluster first."""
     found = connection.execute(

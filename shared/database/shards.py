@@ -293,7 +293,7 @@ def note_done(connection: Connection, job_id: str) -> None:
         text("""WITH fresh AS (SELECT s.id, s.stage_id,
               row_number() OVER (PARTITION BY s.stage_id ORDER BY s.done_at, s.id) AS nth
             FROM shards s JOIN stages t ON t.id = s.stage_id
-            WHERE t.job_id = :job_id AND t.status = 'open' AND s.status = 'done'
+            WHERE t.job_id = :job_id AND t.status IN ('open', 'sealing') AND s.status = 'done'
               AND s.noted_no IS NULL),
           counted AS (UPDATE stages t SET noted_shards = noted_shards
               + (SELECT count(*) FROM fresh WHERE fresh.stage_id = t.id)

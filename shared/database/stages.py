@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from shared.database.engine import to_json
+from shared.database.workers import LIVE_S
 from shared.domain.columns import Column
+from shared.domain.waiting import StageSituation, stage_wait
 
 _FIELDS = """id, job_id, plan_version, no, name, status, status_reason, spec, brief, capability,
   capability_version, queue, reads, columns, keys, max_failed, is_result, source_table_id,
-  output_table_id, unit_count, cut_units, fully_cut, succeeded, failed, skipped, cancelled,
+  output_table_id, unit_count, missing, cut_units, fully_cut, succeeded, failed, skipped, cancelled,
   opened_at, closed_at"""
 
 
@@ -39,6 +41,7 @@ class StageRecord:
     source_table_id: str | None  # the table the units number: an input, or an arrangement of it
     output_table_id: str
     unit_count: int | None  # None until known
+    missing: dict[str, int] | None  # members a group lacks, by shared.domain.group_key
     cut_units: int
     fully_cut: bool
     succeeded: int
@@ -107,8 +110,23 @@ def find(connection: Connection, stage_id: int) -> StageRecord | None:
     return _record(row) if row else None
 
 
+def of_output(connection: Connection, table_id: str) -> StageRecord | None:
+    """Return the stage that wrote a table; None for inputs and literal tables."""
+    row = (
+        connection.execute(
+            text(f"SELECT {_FIELDS} FROM stages WHERE output_table_id = :id"), {"id": table_id}
+        )
+        .mappings()
+        .one_or_none()
+    )
+    return _record(row) if row else None
+
+
 def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
-    """Return each stage's counts so far, summed over its shards, in plan order (cheap)."""
+    """Return each stage's counts so far, summed over its shards, in plan order (cheap).
+
+    `status_reason` says why a stage does not go on right now (`shared/domain/waiting.py`).
+    """
     rows = connection.execute(
         text("""SELECT t.name, t.no, t.status, t.status_reason, t.capability, t.is_result,
             t.unit_count AS units, t.opened_at, t.closed_at, t.output_table_id, t.fully_cut,
@@ -117,19 +135,30 @@ def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
             CASE WHEN t.status IN ('open', 'sealing') THEN coalesce(s.failed, 0)
               ELSE t.failed END AS failed,
             t.skipped, t.cancelled, coalesce(s.running, 0) AS running, s.next_due_at,
+            coalesce(s.ready_shards, 0) AS ready_shards,
+            EXISTS (SELECT 1 FROM workers w WHERE w.stopped_at IS NULL
+              AND w.seen_at > clock_timestamp() - make_interval(secs => :live)
+              AND t.capability = ANY(w.capabilities)) AS has_worker,
+            CASE WHEN t.status = 'waiting' THEN (SELECT array_agg(r.key ORDER BY r.key)
+              FROM jsonb_each_text(t.reads) r LEFT JOIN tables i ON i.id = r.value
+              WHERE i.status IS DISTINCT FROM 'sealed') END AS unsealed_inputs,
+            CASE WHEN s.next_due_at IS NOT NULL THEN (SELECT max(number) FROM attempts a
+              WHERE a.stage_id = t.id AND a.outcome = 'retry') END AS attempt,
             coalesce(s.shards, 0) AS shards, coalesce(s.open_shards, 0) AS open_shards
           FROM stages t LEFT JOIN LATERAL (
             SELECT sum(succeeded)::bigint AS succeeded, sum(failed)::bigint AS failed,
               (sum(unit_count - succeeded - failed) FILTER (WHERE status = 'running'))::bigint
                 AS running, count(*) AS shards,
               count(*) FILTER (WHERE status IN ('pending', 'dispatched', 'running')) AS open_shards,
+              count(*) FILTER (WHERE status IN ('pending', 'dispatched')
+                AND due_at <= clock_timestamp()) AS ready_shards,
               min(due_at) FILTER (WHERE status = 'pending' AND due_at > clock_timestamp())
                 AS next_due_at
             FROM shards WHERE stage_id = t.id) s ON true
           WHERE t.job_id = :id ORDER BY t.no"""),
-        {"id": job_id},
+        {"id": job_id, "live": LIVE_S},
     ).mappings()
-    return [dict(row) for row in rows]
+    return [{**row, "status_reason": _wait_of(row)} for row in rows]
 
 
 def ready_to_open(connection: Connection, job_id: str) -> list[StageRecord]:
@@ -145,15 +174,22 @@ def ready_to_open(connection: Connection, job_id: str) -> list[StageRecord]:
 
 
 def open_stage(
-    connection: Connection, stage_id: int, *, source_table_id: str, unit_count: int
-) -> StageRecord | None:
+    connection: Connection, stage_id: int, *, source_table_id: str, unit_count: int,
+    missing: dict[str, int] | None = None,
+) -> StageRecord | None:  # fmt: skip
     """waiting -> open, its units now known; None when it was opened or abandoned already."""
     row = (
         connection.execute(
             text(f"""UPDATE stages SET status = 'open', opened_at = clock_timestamp(),
-                source_table_id = :source, unit_count = :units, fully_cut = (:units = 0)
+                source_table_id = :source, unit_count = :units,
+                missing = CAST(:missing AS jsonb), fully_cut = (:units = 0)
               WHERE id = :id AND status = 'waiting' RETURNING {_FIELDS}"""),
-            {"id": stage_id, "source": source_table_id, "units": unit_count},
+            {
+                "id": stage_id,
+                "source": source_table_id,
+                "units": unit_count,
+                "missing": to_json(missing),
+            },
         )
         .mappings()
         .one_or_none()
@@ -216,6 +252,21 @@ def ledger_of_shards(connection: Connection, stage_id: int) -> dict[str, int]:
     return dict(row)
 
 
+def recount(connection: Connection, stage_id: int) -> dict[str, int]:
+    """Count the results themselves: the ledger of a stage that is stopped before it closed."""
+    row = (
+        connection.execute(
+            text("""SELECT count(*) FILTER (WHERE outcome = 'succeeded') AS succeeded,
+                count(*) FILTER (WHERE outcome IN ('invalid', 'failed', 'refused')) AS failed
+              FROM results WHERE stage_id = :id AND replica = 0"""),
+            {"id": stage_id},
+        )
+        .mappings()
+        .one()
+    )
+    return dict(row)
+
+
 def end_stage(
     connection: Connection, stage_id: int, status: str, *, succeeded: int, failed: int,
     skipped: int = 0, cancelled: int = 0, reason: dict[str, Any] | None = None,
@@ -246,6 +297,24 @@ def explain_wait(connection: Connection, stage_id: int, reason: dict[str, Any] |
         text("""UPDATE stages SET status_reason = CAST(:reason AS jsonb) WHERE id = :id
           AND status_reason IS DISTINCT FROM CAST(:reason AS jsonb)"""),
         {"id": stage_id, "reason": to_json(reason)},
+    )
+
+
+def _wait_of(row: Any) -> dict[str, Any] | None:
+    until = row["next_due_at"]
+    return stage_wait(
+        StageSituation(
+            status=row["status"],
+            stored_reason=row["status_reason"],
+            capability=row["capability"],
+            has_worker=row["has_worker"],
+            unsealed_inputs=row["unsealed_inputs"] or (),
+            running=row["running"],
+            ready_shards=row["ready_shards"],
+            postponed_until=f"{until:%Y-%m-%dT%H:%M:%S.%fZ}" if until else None,
+            attempt=row["attempt"] or 0,
+            fully_cut=row["fully_cut"],
+        )
     )
 
 

@@ -177,6 +177,15 @@ def erase(connection: Connection, table_id: str) -> bool:
     return True
 
 
+def drop_chunks(connection: Connection, table_id: str) -> None:
+    """Forget what was written of a table that is still loading; it is written anew."""
+    connection.execute(
+        text("""DELETE FROM table_chunks c USING tables t
+          WHERE c.table_id = :id AND t.id = c.table_id AND t.status = 'loading'"""),
+        {"id": table_id},
+    )
+
+
 def sweep_loading(connection: Connection, older_than_s: float) -> int:
     """Delete loads that were abandoned; return how many."""
     return connection.execute(

@@ -17,3 +17,9 @@ def new_id(prefix: str) -> str:
     number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     digits = "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
     return f"{prefix}_{digits}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Return True when `text` is written as `new_id(prefix)` writes ids."""
+    start, digits = f"{prefix}_", text[len(prefix) + 1 :]
+    return text.startswith(start) and len(digits) == 26 and set(digits) <= set(_ALPHABET)

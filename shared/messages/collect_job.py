@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from shared.domain.ids import is_id
 from shared.messages.envelope import MalformedMessage, read_envelope
 
 
@@ -23,6 +24,6 @@ class CollectJob:
     def decode(body: Any) -> "CollectJob":
         """Read `encode`'s body; raise `MalformedMessage` for anything else."""
         value = read_envelope(body, "job_id")
-        if not isinstance(value, str):
-            raise MalformedMessage("job_id is not a str")
+        if not isinstance(value, str) or not is_id(value, "job"):
+            raise MalformedMessage("job_id is not the id of a job")
         return CollectJob(value)

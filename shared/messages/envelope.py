@@ -13,6 +13,6 @@ def read_envelope(body: Any, field: str) -> Any:
     """Return the single id of a message body ``{"v": 1, field: id}``."""
     if not isinstance(body, dict) or set(body) != {"v", field}:
         raise MalformedMessage(f"expected an object with v and {field}")
-    if body["v"] != VERSION:
+    if type(body["v"]) is not int or body["v"] != VERSION:
         raise MalformedMessage(f"message version {body['v']!r} is not known here")
     return body[field]

@@ -23,6 +23,6 @@ class RunShard:
     def decode(body: Any) -> "RunShard":
         """Read `encode`'s body; raise `MalformedMessage` for anything else."""
         value = read_envelope(body, "shard_id")
-        if not isinstance(value, int):
-            raise MalformedMessage("shard_id is not a int")
+        if type(value) is not int or not 0 < value < 2**63:
+            raise MalformedMessage("shard_id is not a positive 64-bit integer")
         return RunShard(value)

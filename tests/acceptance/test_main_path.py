@@ -70,7 +70,5 @@ def test_a_two_stage_plan_survives_a_killed_worker_and_an_emptied_redis(
 
 def settled(stack: Stack, job_id: str) -> int:
     return int(
-        stack.scalar(
-            "SELECT coalesce(sum(succeeded), 0) FROM shards WHERE job_id = %s", job_id
-        )
+        stack.scalar("SELECT coalesce(sum(succeeded), 0) FROM shards WHERE job_id = %s", job_id)
     )

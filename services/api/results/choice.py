@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from sqlalchemy import Connection
+from typing import Literal
 
 from services.api.problems import not_found
 from shared.database import stages, tables
+from shared.database.engine import Connection
 from shared.database.jobs import JobRecord
 from shared.database.result_pages import GOOD, NOT_GOOD
 from shared.database.stages import StageRecord
@@ -49,6 +48,7 @@ class Chosen:
     stage: StageRecord | None
     output: TableRecord | None
     source: TableRecord | None  # the table whose rows lineage names
+    others: tuple[TableRecord, ...] = ()  # what a unit over several tables reads besides
 
     @property
     def ended(self) -> bool:
@@ -87,7 +87,8 @@ def choose(connection: Connection, job: JobRecord, wanted: Wanted) -> Chosen:
             raise not_found("stage")
     if stage is None:
         return Chosen(wanted, None, None, None)
-    return Chosen(wanted, stage, _output(connection, stage), _source(connection, stage))
+    source = tables.find(connection, input_id(stage))
+    return Chosen(wanted, stage, _output(connection, stage), source, _others(connection, stage))
 
 
 def _output(connection: Connection, stage: StageRecord) -> TableRecord | None:
@@ -97,12 +98,11 @@ def _output(connection: Connection, stage: StageRecord) -> TableRecord | None:
     return table if table is not None and table.status == "sealed" else None
 
 
-def _source(connection: Connection, stage: StageRecord) -> TableRecord | None:
-    return tables.find(connection, input_id(stage))
+def _others(connection: Connection, stage: StageRecord) -> tuple[TableRecord, ...]:
+    found = (tables.find(connection, stage.reads[name]) for name in stage.spec["over"][1:])
+    return tuple(table for table in found if table is not None)
 
 
 def input_id(stage: StageRecord) -> str:
     """Return the id of the table the stage is over (the first one, for several)."""
-    over: Any = stage.spec["over"]
-    name = over if isinstance(over, str) else over[0]
-    return stage.reads[name]
+    return stage.reads[stage.spec["over"][0]]

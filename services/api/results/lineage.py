@@ -3,9 +3,8 @@
 from collections import OrderedDict
 from typing import Any
 
-from sqlalchemy import Connection
-
 from services.api.results.choice import Chosen
+from shared.database.engine import Connection
 from shared.database.result_pages import SettledUnit
 from shared.database.stages import StageRecord
 from shared.database.tables import TableRecord
@@ -29,6 +28,8 @@ def lineage(chosen: Chosen, unit: SettledUnit, inputs: "InputRows") -> dict[str,
         "source": {"table": source.id, "name": source.name, "rows": runs},
         "attempt": unit.attempt,
     }
+    if chosen.others:
+        told["sources"] = [told["source"], *(_whole(table) for table in chosen.others)]
     if unit.missing:
         told["missing"] = unit.missing
     if unit.outcome != "succeeded":
@@ -37,6 +38,10 @@ def lineage(chosen: Chosen, unit: SettledUnit, inputs: "InputRows") -> dict[str,
         told["input"] = inputs.of(runs)
         told["input_rows"] = sum(count for _, count in runs)
     return told
+
+
+def _whole(table: TableRecord) -> dict[str, Any]:
+    return {"table": table.id, "name": table.name, "rows": [[0, table.row_count]]}
 
 
 def source_rows(stage: StageRecord, source: TableRecord, unit: SettledUnit) -> list[list[int]]:

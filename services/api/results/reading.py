@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Engine
-
 from services.api.results.choice import LINEAGE_COLUMN, Chosen, Order
 from services.api.results.lineage import InputRows, lineage
 from shared.database import result_pages
+from shared.database.engine import Connection, Engine
 from shared.database.result_pages import SettledUnit
 from shared.tables.store import read_range, rows_of, visible
 

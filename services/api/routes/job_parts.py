@@ -7,6 +7,7 @@ from services.api.answers import answer, answer_with_etag
 from services.api.auth import actor, needs
 from services.api.problems import Problem, not_found
 from services.api.routes.jobs import find_job
+from services.api.views.failures import failure_object
 from services.api.views.jobs import event_object, plan_object, stage_object, subtask_object
 from services.api.wired import wired
 from shared.database import events, plans, result_pages, stages
@@ -99,7 +100,7 @@ def list_failures(job_id: str) -> Response:
                     connection, stage.id, stage.name, looked_at=_FAILURES_LOOKED_AT
                 )
             ]
-    return answer({"items": items, "next_cursor": None})
+    return answer({"items": [failure_object(item) for item in items], "next_cursor": None})
 
 
 @blueprint.get("/events")

@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from flask import Blueprint, Response
-from sqlalchemy import Connection
 
 from services.api import cursors, query
 from services.api.answers import answer, answer_with_etag
@@ -20,6 +19,7 @@ from shared.actions.cancel import cancel_job
 from shared.actions.job_request import JobRequest
 from shared.actions.submit import submit_job
 from shared.database import job_list, jobs
+from shared.database.engine import Connection
 from shared.database.job_list import JobFilter
 from shared.database.jobs import JobRecord
 from shared.domain.job import FINAL

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, request
-from sqlalchemy import Connection
 
 from services.api import cursors, query
 from services.api.answers import answer, answer_with_etag
@@ -22,12 +21,13 @@ from shared.actions.job_request import UploadedFile
 from shared.actions.load_table import Loading, load_table
 from shared.contracts.json_values import value_findings
 from shared.database import tables
+from shared.database.engine import Connection, Engine
 from shared.database.tables import TableRecord
 from shared.tables.store import read_range, rows_of, visible
 
 blueprint = Blueprint("tables", __name__, url_prefix="/v1/tables")
 
-FORMATS = ("csv", "json", "ndjson", "parquet", "txt", "html")
+FORMATS = ("csv", "json", "ndjson", "jsonl", "parquet", "txt", "html")
 _BY_MEDIA_TYPE = {
     "application/json": "json",
     "application/x-ndjson": "ndjson",
@@ -47,12 +47,14 @@ _ROWS_AT_ONCE = 1_000
 @blueprint.post("")
 @needs("tables:write")
 def create_table() -> Response:
-    """Upload a file as a table: the body itself, or one part of a multipart body."""
+    """Upload a table: a file as the body, or files as parts (several: one row per document)."""
     given = query.known("name", "format", "key")
     format_ = query.choice(given, "format", FORMATS)
     name, key = _text(given, "name"), _text(given, "key")
-    with _uploaded(name, format_) as (file, fingerprint):
-        return once(fingerprint, lambda remember: _create(file, name or file.name, key, remember))
+    with _uploaded(name, format_) as (files, fingerprint):
+        return once(
+            fingerprint, lambda remember: _create(files, name or files[0].name, key, remember)
+        )
 
 
 def _text(given: dict[str, str], name: str) -> str | None:
@@ -65,14 +67,19 @@ def _text(given: dict[str, str], name: str) -> str | None:
 
 
 @contextmanager
-def _uploaded(name: str | None, format_: str | None) -> Iterator[tuple[UploadedFile, bytes]]:
+def _uploaded(name: str | None, format_: str | None) -> Iterator[tuple[list[UploadedFile], bytes]]:
     if request.mimetype == MULTIPART:
         with multipart() as parts:
-            files = [file for sent in parts.files.values() for file in sent]
-            if len(files) != 1:
-                raise invalid("/files", "Send exactly one file.")
-            file = UploadedFile(files[0].path, files[0].name, format_)
-            yield file, parts.fingerprint
+            files = [
+                UploadedFile(file.path, file.name, format_)
+                for sent in parts.files.values()
+                for file in sent
+            ]
+            if not files:
+                raise invalid("/file", "Send at least one file.")
+            if len(files) > 1 and format_ not in (None, "txt", "html"):
+                raise invalid("/query/format", "Several files are documents: txt or html.")
+            yield files, parts.fingerprint
         return
     require_identity_coding()
     if request.mimetype not in _BY_MEDIA_TYPE:
@@ -80,10 +87,10 @@ def _uploaded(name: str | None, format_: str | None) -> Iterator[tuple[UploadedF
         raise Problem(415, "unsupported_media_type", f"Send Content-Type: one of {known}.")
     told = format_ or _BY_MEDIA_TYPE[request.mimetype]
     with raw_file(name or "upload", told) as (file, fingerprint):
-        yield file, fingerprint
+        yield [file], fingerprint
 
 
-def _create(file: UploadedFile, name: str, key: str | None, remember: Remember) -> Given:
+def _create(files: list[UploadedFile], name: str, key: str | None, remember: Remember) -> Given:
     body: dict[str, Any] = {}
 
     def before_commit(connection: Connection, table: TableRecord) -> None:
@@ -91,7 +98,7 @@ def _create(file: UploadedFile, name: str, key: str | None, remember: Remember) 
         remember(connection, _CREATED, body, body["links"]["self"])
 
     loading = Loading(wired().engine, wired().settings, actor())
-    load_table(loading, file, name=name[:_LONGEST_NAME], key=key, before_commit=before_commit)
+    load_table(loading, files, name=name[:_LONGEST_NAME], key=key, before_commit=before_commit)
     return Given(_CREATED, body, {"Location": body["links"]["self"]})
 
 
@@ -129,7 +136,7 @@ def get_rows(table_id: str) -> Response:
     if table.status != "sealed":
         raise Problem(409, "wrong_state", f"The table is {table.status}; it has no rows to read.")
     if format_ != "json":
-        return stream(_all_rows(table), table.columns, format_, table.id)
+        return stream(_all_rows(wired().engine, table), table.columns, format_, table.id)
     scope = f"{actor().project_id} {table.id} rows"
     [first] = cursors.read(scope, given["cursor"], int) if "cursor" in given else [0]
     items = _rows(table, first, limit)
@@ -163,8 +170,7 @@ def _rows(table: TableRecord, first: int, count: int) -> list[dict[str, Any]]:
     return rows_of(visible(found.rows, table.columns))
 
 
-def _all_rows(table: TableRecord) -> Iterator[dict[str, Any]]:
-    engine = wired().engine
+def _all_rows(engine: Engine, table: TableRecord) -> Iterator[dict[str, Any]]:
     for first in range(0, table.row_count, _ROWS_AT_ONCE):
         with engine.connect() as connection:
             found = read_range(connection, table, first, _ROWS_AT_ONCE)

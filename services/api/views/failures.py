@@ -6,7 +6,6 @@ _SUGGESTIONS = {
     "worker_lost": "The unit ended its worker several times; look for input of unusual size.",
     "timeout": "Raise timeout_s of the stage, or make its units smaller.",
     "output_too_large": "Make the units of the stage smaller.",
-    "unit_too_large": "Make the units of the stage smaller.",
     "schema_mismatch": "Compare the stage's output schema with what the capability gives.",
     "sql_timeout": "Make the query cheaper, or raise the setting APWA_SQL_WALL_S.",
     "sql_memory": "Make the query read less, or raise the setting APWA_SQL_MEMORY_BYTES.",

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import Connection
-
 from services.api.answers import milliseconds, moment
-from shared.database import job_list, jobs
+from shared.database import job_list, jobs, stages
+from shared.database.engine import Connection
 from shared.database.jobs import JobRecord
 from shared.database.plans import PlanRecord
 from shared.database.result_pages import SettledUnit
+from shared.domain.waiting import job_wait
 
 NO_USAGE = {
     "calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_microusd": 0, "cache_hits": 0,
@@ -17,9 +17,18 @@ _COUNTS = ("units", "succeeded", "failed", "skipped", "cancelled")
 
 
 def job_object(connection: Connection, job: JobRecord) -> dict[str, Any]:
-    """Return one job with its progress and the columns of its result."""
+    """Return one job with its progress, why it waits, and the columns of its result."""
     progress = jobs.progress(connection, job.id)
-    return _job(job, progress, job_list.columns_of(connection, _result_tables([job])))
+    shown = _job(job, progress, job_list.columns_of(connection, _result_tables([job])))
+    if job.finished_at is None:
+        ended = ("closed", "abandoned")
+        waits = [
+            None if row["running"] else row["status_reason"]
+            for row in stages.progress(connection, job.id)
+            if row["status"] not in ended
+        ]
+        shown["status_reason"] = job_wait(job.status, job.status_reason, waits)
+    return shown
 
 
 def job_objects(connection: Connection, page: list[JobRecord]) -> list[dict[str, Any]]:

@@ -26,4 +26,5 @@ def table_object(table: TableRecord, *, brief: bool = False) -> dict[str, Any]:
     }
     if brief:
         return shown
-    return {**shown, "statistics": table.statistics, "sample": table.sample}
+    columns = (table.statistics or {}).get("columns")
+    return {**shown, "statistics": columns, "sample": table.sample}

@@ -27,9 +27,11 @@ _WIDE = 140
 _MODEL = """\
 How to plug in a model
   These two jobs needed none: rules wrote their plans, and their subtasks are deterministic.
-  Goals in any words and the capabilities `llm` and `agent` take an OpenAI-compatible endpoint;
-  they come with the next version, and the same commands will run them. What the rules do not
-  understand today can be said as a plan: `apwa plan lint plan.json`, `apwa run --plan plan.json`.
+  Goals in any words and the capabilities `llm` and `agent` take an OpenAI-compatible endpoint,
+  told by OPENAI_API_KEY and OPENAI_BASE_URL; a later version brings them to the same commands.
+  What the rules do not understand today can be said as a plan:
+    apwa plan lint plan.json --input data.csv
+    apwa run --plan plan.json --input data.csv
 """
 
 
@@ -101,7 +103,7 @@ def _run(client: ApiClient, goal: str, source: Input, key: str | None = None) ->
     job = client.post("/v1/jobs", {"goal": goal, "inputs": {source.name: given}})
     job = watch(client, job["id"])
     _show_plan(client, job)
-    show_summary(job, stages_of(client, job["id"]), None)
+    show_summary(client, job)
     return job
 
 

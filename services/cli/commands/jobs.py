@@ -47,12 +47,11 @@ def show(job_id: JobId, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False
     """Show one job and its ledger."""
     client = require_client(folder)
     job = client.get(f"/v1/jobs/{job_id}")
-    stages = stages_of(client, job_id)
     if as_json:
-        print_json({**job, "stages": stages})
+        print_json({**job, "stages": stages_of(client, job_id)})
         return
     out.print(f"goal: {job.get('goal') or '(a plan)'}", markup=False)
-    show_summary(job, stages, None)
+    show_summary(client, job)
 
 
 @app.command("watch")
@@ -63,7 +62,7 @@ def watch_job(job_id: JobId, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = 
     if as_json:
         print_json(job)
     else:
-        show_summary(job, stages_of(client, job_id), None)
+        show_summary(client, job)
     raise typer.Exit(OF_STATUS[job["status"]])
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.embedded.health import StoreUnreachableError, require_database
 from services.cli.embedded.stack_file import running_stack
 from services.cli.exits import CommandError, Exit
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
@@ -35,6 +36,10 @@ def create(
 
     wanted = ROLES.get(scopes) or tuple(scope.strip() for scope in scopes.split(","))
     settings = load_settings(child_environ(**_stores(folder)))
+    try:
+        require_database(settings.database_url)
+    except StoreUnreachableError as error:
+        raise CommandError(str(error), Exit.UNREACHABLE) from error
     engine = connect(settings.sqlalchemy_url, pool_size=1, application_name="apwa-keys")
     try:
         with engine.begin() as connection:

@@ -15,7 +15,7 @@ from services.cli.summary import show_summary
 from services.cli.target import borrowed_client
 from services.cli.terminal import out, print_json, say
 from services.cli.uploads import Input, parse_input, upload_table
-from services.cli.watching import stages_of, watch
+from services.cli.watching import watch
 
 
 def run(
@@ -133,7 +133,7 @@ def _report(
         return
     if saved == "-":
         return
-    if not saved and job.get("result"):
+    if not saved and (job.get("result") or {}).get("rows"):
         out.print("\nfirst rows of the result:")
         show_rows(first_rows(client, job["id"], 10))
-    show_summary(job, stages_of(client, job["id"]), saved)
+    show_summary(client, job, saved)

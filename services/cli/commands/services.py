@@ -4,6 +4,8 @@ import os
 import sys
 from enum import StrEnum
 
+from services.cli.embedded.health import StoreUnreachableError, require_database
+from services.cli.exits import CommandError, Exit
 from services.cli.terminal import say
 from shared.settings import load_settings
 
@@ -27,5 +29,10 @@ def migrate_database() -> None:
     """Bring the database of APWA_DATABASE_URL to the newest schema."""
     from services.cli.migrate import migrate, newest_revision  # alembic is slow to import
 
-    applied = migrate(load_settings())
+    settings = load_settings()
+    try:
+        require_database(settings.database_url)
+    except StoreUnreachableError as error:
+        raise CommandError(str(error), Exit.UNREACHABLE) from error
+    applied = migrate(settings)
     say(f"the database {'is now' if applied else 'was already'} at {newest_revision()}")

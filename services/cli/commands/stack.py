@@ -38,6 +38,7 @@ def up(
     # Imported here: the supervisor brings SQLAlchemy and alembic, other commands start faster.
     from services.cli.embedded.api_address import PortTakenError
     from services.cli.embedded.binaries import BinaryMissingError
+    from services.cli.embedded.health import StoreUnreachableError
     from services.cli.embedded.lock import AlreadyRunningError
     from services.cli.embedded.postgres_server import PostgresFailedError
     from services.cli.embedded.postgres_user import NoPostgresUserError
@@ -53,6 +54,8 @@ def up(
         raise CommandError(str(error), Exit.ALREADY_RUNNING) from error
     except PortTakenError as error:
         raise CommandError(str(error)) from error
+    except StoreUnreachableError as error:
+        raise CommandError(str(error), Exit.UNREACHABLE) from error
     except (
         BinaryMissingError,
         NoPostgresUserError,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.cli.embedded.datastores import Datastores
+from services.cli.embedded.health import require_stores
 from services.cli.embedded.postgres_server import PostgresFailedError, PostgresServer
 from services.cli.embedded.service import describe_exit
 from services.cli.embedded.valkey_server import ValkeyFailedError, ValkeyServer
@@ -24,8 +25,12 @@ class Stores:
         self._retry_at = 0.0
 
     def start(self) -> tuple[str, str]:
-        """Start what is ours to start; returns the addresses of database and Redis."""
+        """Start what is ours to start; returns the addresses of database and Redis.
+
+        Raises StoreUnreachableError when stores were given and one does not answer.
+        """
         if self._settings.database_url:
+            require_stores(self._settings.database_url, self._settings.redis_url)
             self._announce("stores", "given by APWA_DATABASE_URL and APWA_REDIS_URL")
             return self._settings.database_url, self._settings.redis_url
         self._own = Datastores(self._folder)

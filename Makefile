@@ -1,0 +1,51 @@
+# Every command of a developer's day; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check lint types layers tests fmt lock settings clean
+
+BIN := .venv/bin
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv with everything needed (the others do it by themselves)
+	@.ci/setup
+
+demo: setup ## run two jobs on generated data and show everything
+	@$(BIN)/apwa demo
+
+up: setup ## run the whole system on this machine until Ctrl-C
+	@$(BIN)/apwa up
+
+test: lint types layers tests ## everything that must hold: lint, types, layers, tests
+
+check: test ## the same as `make test`
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+layers: setup
+	$(BIN)/lint-imports
+
+tests: setup
+	$(BIN)/pytest
+
+fmt: setup ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+settings: setup ## write .env.example anew from shared/settings.py
+	$(BIN)/python -m shared.settings > .env.example
+
+COMPILE := uv pip compile -q --universal --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11 --custom-compile-command "make lock"
+
+lock: ## write requirements*.txt anew from requirements*.in (needs uv)
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove what the commands above made, stacks and demo output included
+	rm -rf .venv .apwa demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,59 @@
+"""Why a stage or a job does not go on right now: a machine-readable reason, or None."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StageSituation:
+    """What decides the reason. Times are RFC 3339 text; counts are of the stage's shards."""
+
+    status: str
+    stored_reason: dict[str, Any] | None  # written where something went wrong; it wins
+    capability: str
+    has_worker: bool  # some live worker has the capability
+    unsealed_inputs: Sequence[str]
+    running: int  # units being worked
+    ready_shards: int  # due now, nobody has them
+    postponed_until: str | None  # the earliest moment a postponed shard is due
+    attempt: int  # the highest attempt so far that is to be repeated
+    fully_cut: bool
+
+
+def stage_wait(stage: StageSituation) -> dict[str, Any] | None:
+    """Return ``{"kind": ...}`` with the facts of that kind, None for what ended or runs."""
+    if stage.stored_reason or stage.status in {"closed", "abandoned"}:
+        return stage.stored_reason
+    if stage.status == "waiting":
+        if stage.unsealed_inputs:
+            return {"kind": "inputs", "tables": list(stage.unsealed_inputs)}
+        return {"kind": "planner"}
+    if stage.running:
+        return None
+    if stage.ready_shards and not stage.has_worker:
+        return {"kind": "no_worker", "capability": stage.capability}
+    if stage.ready_shards:
+        return {"kind": "window"}
+    if stage.postponed_until:
+        return {"kind": "backoff", "attempt": stage.attempt, "until": stage.postponed_until}
+    return {"kind": "collector"} if stage.fully_cut else {"kind": "cutting"}
+
+
+def job_wait(
+    status: str, stored_reason: dict[str, Any] | None, stages: Sequence[dict[str, Any] | None]
+) -> dict[str, Any] | None:
+    """Return the job's own reason, else that of its first stage that waits while none runs.
+
+    `stages` holds the reasons of the stages that have not ended, None for one that runs.
+    """
+    if stored_reason:
+        return stored_reason
+    if status in {"queued", "planning"}:
+        return {"kind": "planner"}
+    if status == "finalizing":
+        return {"kind": "collector"}
+    if status != "running" or None in stages:
+        return None
+    waits = [reason for reason in stages if reason and reason["kind"] != "inputs"]
+    return waits[0] if waits else {"kind": "collector"}

@@ -1,0 +1,5 @@
+"""What these tests share."""
+
+from tests.packages.install import own_package
+
+__all__ = ["own_package"]
