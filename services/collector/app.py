@@ -29,8 +29,9 @@ def main() -> None:
     settings = load_settings()
     configure_logging(settings, "collector")
     engine = connect(
-        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-collector"
-    )
+        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-collector",
+        idle_in_transaction_s=settings.lease_s,
+    )  # fmt: skip
     celery = make_app("collector", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
     inbox, timers, ringer = Inbox(), Inbox(), Ringer(celery)
     collector = Collector(

@@ -25,6 +25,7 @@ def _rescue_some(tx: Connection) -> set[str]:
 def _rescue(tx: Connection, shard: ShardRecord) -> None:
     """Back to pending; after two losses alone; alone and lost again: halved, then failed."""
     log = get_logger(job_id=shard.job_id, shard_id=shard.id, lost=shard.lost + 1)
+    shards.note_lost(tx, shard.id)
     settled = shards.settled_units(tx, shard)
     rest = [unit for unit in shard.units if unit not in settled]
     if not rest:

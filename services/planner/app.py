@@ -29,8 +29,9 @@ def main() -> None:
     settings = load_settings()
     configure_logging(settings, "planner")
     engine = connect(
-        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-planner"
-    )
+        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-planner",
+        idle_in_transaction_s=settings.lease_s,
+    )  # fmt: skip
     celery = make_app("planner", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
     plan_inbox, dispatch_inbox = Inbox(), Inbox()
     ringer, canary = Ringer(celery), Canary(settings.redis_url)

@@ -39,8 +39,9 @@ def main() -> None:
     settings = load_settings()
     configure_logging(settings, "worker")
     engine = connect(
-        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-worker"
-    )
+        settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-worker",
+        idle_in_transaction_s=settings.lease_s,
+    )  # fmt: skip
     found = discover()
     for problem in found.problems:
         get_logger().warning("capability_left_out", problem=problem)

@@ -26,22 +26,25 @@ __all__ = [
 T = TypeVar("T")
 
 _RETRIED = {
+    "25P03",
     "40001",
     "40P01",
     "55P03",
     "57P01",
     "57P02",
     "57P03",
-}  # serialisation, deadlock, restart
+}  # frozen in a transaction, serialisation, deadlock, lock not available, restart
 
 
 def connect(
-    url: str, *, pool_size: int, application_name: str, statement_timeout_s: float = 60.0
-) -> Engine:
+    url: str, *, pool_size: int, application_name: str, statement_timeout_s: float = 60.0,
+    idle_in_transaction_s: float = 60.0,
+) -> Engine:  # fmt: skip
     """Return a pooled engine; nothing is opened until first use (so pools come after fork).
 
-    Waiting for a free connection ends after 4 s with `PoolTimeout`. Server-side prepared
-    statements are off: they break behind a transaction pooler.
+    A process that freezes inside a transaction holds its row locks for `idle_in_transaction_s`;
+    who works under leases gives theirs. Waiting for a free connection ends after 4 s with
+    `PoolTimeout`. Server-side prepared statements are off: they break behind a transaction pooler.
     """
     engine = create_engine(
         url,
@@ -55,7 +58,7 @@ def connect(
             "prepare_threshold": None,
             "application_name": application_name,
             "options": f"-c statement_timeout={int(statement_timeout_s * 1000)} -c timezone=UTC "
-            "-c idle_in_transaction_session_timeout=60000",
+            f"-c idle_in_transaction_session_timeout={int(idle_in_transaction_s * 1000)}",
         },
     )
     event.listen(engine, "connect", _use_orjson)

@@ -262,14 +262,21 @@ def expired(connection: Connection, limit: int) -> list[ShardRecord]:
     return [ShardRecord(**row) for row in rows]
 
 
-def rescue(connection: Connection, shard_id: int, *, alone: bool) -> None:
-    """running -> pending after a lost delivery, which is written down; raises the lost count."""
+def note_lost(connection: Connection, shard_id: int) -> None:
+    """Write down the delivery whose lease ran out."""
     connection.execute(
-        text("""WITH lost AS (UPDATE shards SET status = 'pending', dispatched_at = NULL,
-            lease_until = NULL, lost = lost + 1, alone = :alone WHERE id = :id
-            RETURNING id, fence, worker_id, claimed_at)
-          INSERT INTO shard_deliveries (shard_id, fence, worker_id, claimed_at, ending)
-          SELECT id, fence, worker_id, claimed_at, 'lost' FROM lost ON CONFLICT DO NOTHING"""),
+        text("""INSERT INTO shard_deliveries (shard_id, fence, worker_id, claimed_at, ending)
+          SELECT id, fence, worker_id, claimed_at, 'lost' FROM shards WHERE id = :id
+          ON CONFLICT DO NOTHING"""),
+        {"id": shard_id},
+    )
+
+
+def rescue(connection: Connection, shard_id: int, *, alone: bool) -> None:
+    """running -> pending after a lost delivery; raises the lost count."""
+    connection.execute(
+        text("""UPDATE shards SET status = 'pending', dispatched_at = NULL, lease_until = NULL,
+            lost = lost + 1, alone = :alone WHERE id = :id"""),
         {"id": shard_id, "alone": alone},
     )
 

@@ -344,8 +344,9 @@ def test_a_stage_tells_its_progress(job: Job) -> None:
     assert stage["coverage"] is None
     shown = job.api.get(f"/v1/jobs/{job.id}").get_json()
     assert shown["progress"] == stage["progress"]
+    assert stage["status_reason"] == shown["status_reason"] == {"kind": "cutting"}
     [listed] = job.api.get("/v1/jobs").get_json()["items"]
-    assert listed == shown
+    assert listed == shown | {"status_reason": None}  # a list does not look at the stages
 
 
 def test_a_page_of_huge_rows_reads_only_what_it_needs(job: Job) -> None:

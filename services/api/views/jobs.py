@@ -32,7 +32,10 @@ def job_object(connection: Connection, job: JobRecord) -> dict[str, Any]:
 
 
 def job_objects(connection: Connection, page: list[JobRecord]) -> list[dict[str, Any]]:
-    """Return a page of jobs; three queries whatever its length."""
+    """Return a page of jobs; three queries whatever its length.
+
+    What the stages of a running job wait for is told by `job_object` alone.
+    """
     columns = job_list.columns_of(connection, _result_tables(page))
     open_jobs = [job.id for job in page if job.coverage is None]
     progress = job_list.progress_of(connection, open_jobs)
@@ -113,7 +116,7 @@ def _job(
         "id": job.id,
         "goal": job.goal,
         "status": job.status,
-        "status_reason": job.status_reason,
+        "status_reason": job_wait(job.status, job.status_reason, [None]),
         "mode": job.mode,
         "labels": job.labels,
         "source": {"trigger": None, "delivery": None},
