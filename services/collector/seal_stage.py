@@ -1,12 +1,13 @@
 """Writes a finished stage's succeeded units into its output table, chunk by chunk."""
 
+import hashlib
 from dataclasses import dataclass
 
 from shared.database import results, tables
 from shared.database.engine import Engine
 from shared.database.stages import StageRecord
 from shared.settings import Settings
-from shared.tables.arrow import rows_to_batch
+from shared.tables.arrow import encode_chunk, rows_to_batch
 from shared.tables.statistics import TableStatistics
 from shared.tables.store import TableWriter, batches, with_units
 
@@ -17,7 +18,7 @@ UNITS_IN_ONE_READ = 500
 class SealedOutput:
     """What is known of an output table once all its chunks are written."""
 
-    content_hash: str | None
+    content_hash: str  # of the declared columns, so equal outputs of two jobs have the same
     statistics: dict[str, object]
 
 
@@ -50,7 +51,7 @@ def _unit(value: int | None) -> int:
 
 def _describe(engine: Engine, stage: StageRecord) -> SealedOutput:
     """Read the written chunks once more for statistics: they must be of the whole table."""
-    statistics, memory_bytes = TableStatistics(), 0
+    statistics, memory_bytes, digest = TableStatistics(), 0, hashlib.sha256()
     with engine.connect() as connection:
         table = tables.find(connection, stage.output_table_id)
         last = tables.last_chunk(connection, stage.output_table_id)
@@ -59,5 +60,8 @@ def _describe(engine: Engine, stage: StageRecord) -> SealedOutput:
     names = [column.name for column in stage.columns]
     for batch in batches(engine, table, chunk_count=last[0] + 1 if last else 0):
         memory_bytes += batch.nbytes
+        digest.update(encode_chunk(batch.select(names)))
         statistics.add(batch.select(names))
-    return SealedOutput(None, {"columns": statistics.result(), "memory_bytes": memory_bytes})
+    return SealedOutput(
+        digest.hexdigest(), {"columns": statistics.result(), "memory_bytes": memory_bytes}
+    )

@@ -90,12 +90,14 @@ def _make_worker(
 ) -> Worker:  # fmt: skip
     worker_id, held = new_id("wrk"), HeldShards(settings.worker_slots)
     settler = Settler(engine, worker_id, settings.settle_batch, settings.settle_ms / 1000)
+    children = ChildPool(settings.worker_processes)
     runtime = Runtime(
         settings=settings,
         settler=settler,
-        children=ChildPool(settings.worker_processes),
+        children=children,
         loop=_start_loop(),
         in_flight=asyncio.Semaphore(settings.loop_concurrency),
+        in_children=asyncio.Semaphore(2 * children.processes),
         stopping=stopping.is_set,
     )
 

@@ -43,7 +43,7 @@ class ChildPool:
     """
 
     def __init__(self, processes: int) -> None:
-        self._processes = processes or os.cpu_count() or 1
+        self.processes = processes or os.cpu_count() or 1
         self._lock = threading.Lock()
         self._closed = False
         self._given: set[Future[list[Any]]] = set()
@@ -87,7 +87,7 @@ class ChildPool:
 
     def _make(self) -> ProcessPool:
         return ProcessPool(
-            max_workers=self._processes,
+            max_workers=self.processes,
             context=multiprocessing.get_context("spawn"),
             initializer=_start_child,
             initargs=[os.getpid()],

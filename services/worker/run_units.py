@@ -32,7 +32,8 @@ class Runtime:
     settler: Settler
     children: ChildPool
     loop: asyncio.AbstractEventLoop
-    in_flight: asyncio.Semaphore
+    in_flight: asyncio.Semaphore  # units awaiting on the loop
+    in_children: asyncio.Semaphore  # batches given to children; few, so that a stop is quick
     stopping: Callable[[], bool]
 
 
@@ -53,9 +54,10 @@ async def run_units(
     leftover = Leftover([], 0.0, [])
     delays = [0.0]
     batches = list(_batches(run, loaded))
+    limit = runtime.in_children if run.capability.runs == "process" else runtime.in_flight
 
     async def one_batch(batch: Sequence[LoadedUnit]) -> None:
-        async with runtime.in_flight:
+        async with limit:
             if held.lost or runtime.stopping():
                 leftover.unstarted.extend(item.unit.index for item in batch)
                 return
