@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from shared.database.engine import to_json
 from shared.database.workers import LIVE_S
 from shared.domain.columns import Column
-from shared.domain.waiting import StageSituation, stage_wait
+from shared.domain.wait_reason import StageSituation, stage_wait
 
 _FIELDS = """id, job_id, plan_version, no, name, status, status_reason, spec, brief, capability,
   capability_version, queue, reads, columns, keys, max_failed, is_result, source_table_id,
@@ -125,7 +125,7 @@ def of_output(connection: Connection, table_id: str) -> StageRecord | None:
 def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
     """Return each stage's counts so far, summed over its shards, in plan order (cheap).
 
-    `status_reason` says why a stage does not go on right now (`shared/domain/waiting.py`).
+    `status_reason` says why a stage does not go on right now (`shared/domain/wait_reason.py`).
     """
     rows = connection.execute(
         text("""SELECT t.name, t.no, t.status, t.status_reason, t.capability, t.is_result,

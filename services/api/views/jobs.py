@@ -8,7 +8,7 @@ from shared.database.engine import Connection
 from shared.database.jobs import JobRecord
 from shared.database.plans import PlanRecord
 from shared.database.result_pages import SettledUnit
-from shared.domain.waiting import job_wait
+from shared.domain.wait_reason import job_wait
 
 NO_USAGE = {
     "calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_microusd": 0, "cache_hits": 0,
