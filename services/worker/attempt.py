@@ -58,8 +58,10 @@ async def attempt_in_child(
             alone = [await attempt_in_child(pool, run, [item]) for item in batch]
             return [answers[0] for answers in alone]
         answers = [_child_failure(error, timeout_s)]
-    share = _since(started) // len(batch)
-    return [Answer(_failure(one) if isinstance(one, Raised) else one, share) for one in answers]
+    share = _since(started) // len(answers)
+    done = [Answer(_failure(one) if isinstance(one, Raised) else one, share) for one in answers]
+    rest = batch[len(done) :]
+    return done + await attempt_in_child(pool, run, rest) if rest else done
 
 
 async def _answers(

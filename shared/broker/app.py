@@ -1,10 +1,18 @@
 """The Celery application of a service: JSON only, no result backend, early acknowledgement."""
 
+import threading
 import warnings
+from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.platforms import EX_FAILURE
+from celery.signals import setup_logging, worker_init, worker_shutting_down
 
+from shared.log import get_logger
+
+AGAIN_S = 1.0
 __all__ = ["SHARD_QUEUES", "Celery", "consume", "make_app"]
 
 SHARD_QUEUES = {"cpu": "shards.cpu", "model": "shards.model"}
@@ -19,6 +27,7 @@ def make_app(service: str, redis_url: str, *, threads: int = 1, grace_s: float =
     """
     app = Celery(f"apwa.{service}", broker=redis_url, set_as_current=False)
     app.conf.update(
+        broker_transport="shared.broker.transport:Transport",
         task_serializer="json",
         accept_content=["json"],
         result_backend=None,
@@ -30,6 +39,7 @@ def make_app(service: str, redis_url: str, *, threads: int = 1, grace_s: float =
         worker_concurrency=threads,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_soft_shutdown_timeout=grace_s,
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -50,20 +60,33 @@ def make_app(service: str, redis_url: str, *, threads: int = 1, grace_s: float =
 
 
 def consume(app: Celery, queues: list[str], node: str) -> None:
-    """Run the Celery worker in this process until it is told to stop."""
+    """Run the Celery worker in this process until it is told to stop.
+
+    What else ends it (kombu has races when a connection is lost) lets it begin anew: our threads
+    work on without Redis meanwhile, and must not end with it.
+    """
     # It warns root because of pickle, which is refused here (accept_content is json alone).
     warnings.filterwarnings("ignore", message="You're running the worker with superuser")
-    app.worker_main(
-        [
-            "--quiet",
-            "worker",
-            "--pool=threads",
-            f"--queues={','.join(queues)}",
-            f"--hostname={node}",
-            "--without-gossip",
-            "--without-mingle",
-        ]
-    )
+    told, ran = threading.Event(), deque[Any](maxlen=1)
+    worker_shutting_down.connect(lambda **_: told.set(), weak=False)
+    worker_init.connect(lambda sender, **_: ran.append(sender), weak=False)
+    run: Callable[[list[str]], None] = app.worker_main  # it does return, whatever its stubs say
+    while not told.is_set():
+        run(
+            [
+                "--quiet",
+                "worker",
+                "--pool=threads",
+                f"--queues={','.join(queues)}",
+                f"--hostname={node}",
+                "--without-gossip",
+                "--without-mingle",
+            ]
+        )
+        if ran[0].exitcode != EX_FAILURE:
+            return
+        if not told.wait(AGAIN_S):
+            get_logger().warning("consuming_again")
 
 
 def _keep_our_logging(**_: object) -> None:

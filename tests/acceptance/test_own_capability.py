@@ -1,6 +1,7 @@
 """A capability of a stranger's package: installed, found, run, and its endings honoured."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ ON_LOOP = {"cancel": ("failed", "capability_error", 1)}
 @pytest.fixture(scope="module")
 def stack(make_stack: Callable[..., Stack], own_package: str) -> Stack:
     """Only the workers have the package."""
-    made = make_stack(APWA_WORKER_PROCESSES="2")
+    made = make_stack(APWA_WORKER_PROCESSES="2", APWA_SHARD_SIZE="20")
     for role in ("api", "planner", "collector"):
         made.start(role)
     made.start("worker", PYTHONPATH=own_package)
@@ -103,6 +104,20 @@ def test_each_ending_of_a_capability_becomes_its_units_outcome_and_nobody_elses(
     flaky = stack.get(f"/v1/jobs/{job['id']}/subtasks?stage=moody&limit=100").json["items"][1]
     tries = [(one["number"], one["outcome"], one["code"]) for one in flaky["attempts"]]
     assert tries == [(1, "retry", "not_today"), (2, "succeeded", None)]
+
+
+def test_the_limit_is_that_of_one_unit_not_of_those_that_share_a_call(
+    stack: Stack, tmp_path: Path
+) -> None:
+    # given units that take most of their time each, and together far more
+    rows = [{"id": number, "do": "nap", "nap_s": 0.4} for number in range(6)]
+    params = {"journal": str(tmp_path / "journal")}
+    document = plan("moody", params=params, timeout_s=1, retries=0)
+    job_id = stack.submit({"plan": document, "inputs": {"people": {"rows": rows, "key": "id"}}})
+
+    # then none is cut off, and none runs twice
+    assert stack.wait(job_id)["status"] == "succeeded"
+    assert sorted((tmp_path / "journal").read_text().split()) == [str(n) for n in range(6)]
 
 
 def test_the_worker_still_works_after_all_that(stack: Stack) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 from tests.stack import Stack
 
 
-def moody_plan(*, journal: str | None = None, **more: Any) -> dict[str, Any]:
-    """One stage in which each row does as its column `do` says."""
-    params = {"journal": journal} if journal else {}
+def moody_plan(params: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """One stage in which each row does as its column `do` says.
+
+    `params` may name a `journal` (units that ran, a line each) and a `gate` (a file that rows which
+    `wait` wait for).
+    """
     stage = {"name": "work", "over": "people", "unit": {"rows": 1}, "capability": "moody"}
-    stages = [{**stage, "params": params, **more}]
+    stages = [{**stage, "params": params or {}, **more}]
     return {"version": 1, "stages": stages, "result": {"table": "work"}}
 
 

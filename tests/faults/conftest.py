@@ -14,7 +14,7 @@ __all__ = ["own_package", "shared_stack", "stack"]
 WHOLE = {"api": 1, "planner": 1, "collector": 1, "worker": 2}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_stack(
     stores: Datastores, tmp_path_factory: pytest.TempPathFactory, own_package: str
 ) -> Iterator[Stack]:

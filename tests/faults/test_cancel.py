@@ -12,7 +12,7 @@ def test_a_running_job_is_cancelled_with_a_ledger_that_adds_up(
 ) -> None:
     # given a job under way
     units, journal = 400, tmp_path / "journal"
-    plan = moody_plan(journal=str(journal))
+    plan = moody_plan({"journal": str(journal)})
     job_id = stack.submit(job_of(people(units, nap_s=0.05), plan=plan))
     eventually(lambda: settled(stack, job_id) >= 20, within=30)
 

@@ -76,11 +76,14 @@ def test_workers_killed_twice_lose_and_double_nothing(stack: Stack) -> None:
     job_id = stack.submit(job_of(people(units, nap_s=0.01)))
     for share in (0.2, 0.5):
         eventually(lambda share=share: settled(stack, job_id) > share * units, within=60)
+        eventually(lambda: holds(stack, job_id, stack.processes["worker"][0].pid) > 1, within=30)
         stack.kill("worker")
         stack.start("worker")
     assert settled(stack, job_id) < units, "the job was over before the fault: make it longer"
     assert_each_unit_once(stack, stack.wait(job_id), units)
-    assert stack.scalar("SELECT count(*) FROM shard_deliveries WHERE ending = 'lost'") >= 2
+    lost = """SELECT count(*) FROM shard_deliveries d JOIN shards s ON s.id = d.shard_id
+      WHERE s.job_id = %s AND ending = 'lost'"""
+    assert stack.scalar(lost, job_id) >= 2
 
 
 def test_a_redis_wiped_again_and_again_costs_nothing_but_time(stack: Stack) -> None:
@@ -108,6 +111,19 @@ def test_a_redis_killed_and_started_empty_costs_nothing_but_time(stack: Stack) -
 
     # and doorbells ring again: a new job needs no slow polling
     assert stack.wait(stack.submit(job_of(people(5))), within=30)["status"] == "succeeded"
+
+
+def holds(stack: Stack, job_id: str, pid: int) -> int:
+    """Return how many shards with open units the worker has."""
+    return int(
+        stack.scalar(
+            """SELECT count(*) FROM shards s JOIN workers w ON w.id = s.worker_id
+              WHERE s.job_id = %s AND w.pid = %s AND s.status = 'running'
+              AND s.succeeded < s.unit_count""",
+            job_id,
+            pid,
+        )
+    )
 
 
 def hold_second_chunk(stack: Stack, holder: psycopg.Connection) -> None:

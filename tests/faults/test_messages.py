@@ -12,7 +12,7 @@ from shared.messages.dispatch_job import DispatchJob
 from shared.messages.plan_job import PlanJob
 from shared.messages.run_shard import RunShard
 from tests.eventually import eventually
-from tests.faults.accounts import assert_each_unit_once, job_of, moody_plan, people, settled
+from tests.faults.accounts import assert_each_unit_once, job_of, moody_plan, people
 from tests.stack import Stack
 
 Publish = Callable[[str, str, Any], None]  # (task, queue, body)
@@ -49,10 +49,12 @@ def publisher(stack: Stack) -> Publish:
 
 
 def test_every_message_ten_times_runs_each_unit_once(stack: Stack, tmp_path: Path) -> None:
-    # given a job under way
-    units, journal = 200, tmp_path / "journal"
-    plan = moody_plan(journal=str(journal))
-    job_id = stack.submit(job_of(people(units, nap_s=0.01), plan=plan))
+    # given a job that cannot end before its gate opens
+    units, journal, gate = 100, tmp_path / "journal", tmp_path / "gate"
+    rows = people(units)
+    rows[50]["do"] = "wait"
+    plan = moody_plan({"journal": str(journal), "gate": str(gate)})
+    job_id = stack.submit(job_of(rows, plan=plan))
     shards = eventually(
         lambda: stack.rows("SELECT id FROM shards WHERE job_id = %s", job_id), within=30
     )
@@ -64,7 +66,9 @@ def test_every_message_ten_times_runs_each_unit_once(stack: Stack, tmp_path: Pat
             publish(RunShard.NAME, SHARD_QUEUES["cpu"], RunShard(shard_id).encode())
         for message in (PlanJob, DispatchJob, CollectJob):
             publish(message.NAME, message.QUEUE, message(job_id).encode())
-    assert settled(stack, job_id) < units, "the job was over before the messages: make it longer"
+    eventually(lambda: unread(stack) == 0, within=30)
+    assert stack.get(f"/v1/jobs/{job_id}").json["status"] == "running"
+    gate.touch()
     job = stack.wait(job_id)
 
     # then each unit ran once; and yesterday's messages change nothing in a final job
@@ -85,8 +89,8 @@ def test_forged_ids_cost_a_look_at_the_database_and_no_more(stack: Stack) -> Non
     for shard_id in (1, 10**12, 2**63 - 1):
         publish(RunShard.NAME, SHARD_QUEUES["cpu"], RunShard(shard_id).encode())
     eventually(lambda: unread(stack) == 0, within=30)
-    assert_all_at_work(stack)
     assert stack.rows("SELECT id, status FROM shards ORDER BY id") == before
+    assert_all_at_work(stack)
 
 
 def test_what_is_not_ours_is_refused_and_logged(stack: Stack) -> None:

@@ -38,7 +38,7 @@ def test_a_unit_that_kills_its_worker_fails_alone_after_a_bounded_number_of_kill
     rows[13]["do"] = "kill_worker"
 
     # when dead workers are started again, as a supervisor would
-    job_id = stack.submit(job_of(rows, plan=moody_plan(journal=str(journal))))
+    job_id = stack.submit(job_of(rows, plan=moody_plan({"journal": str(journal)})))
     deaths = 0
 
     def final() -> dict[str, Any] | None:
@@ -63,7 +63,7 @@ def test_a_unit_that_kills_its_worker_fails_alone_after_a_bounded_number_of_kill
 
 def test_a_worker_that_slept_past_its_lease_writes_nothing_any_more(stack: Stack) -> None:
     # given a worker that falls asleep with units on the way
-    units = 120
+    units = 60
     job_id = stack.submit(job_of(people(units, nap_s=0.1)))
     eventually(lambda: settled(stack, job_id) > 0, within=30, every=0.01)
     sleeper = stack.processes["worker"][0].pid

@@ -54,6 +54,9 @@ def run_moody(unit, context):
         time.sleep(600)
     elif do == "nap":
         time.sleep(row["nap_s"])
+    elif do == "wait":
+        while not os.path.exists(context.params["gate"]):
+            time.sleep(0.02)
     elif do == "kill_child":
         os.kill(os.getpid(), signal.SIGKILL)
     elif do == "kill_worker":
@@ -117,7 +120,7 @@ def capability(name, run, params, output, units=("rows",), runs="process"):
 
 
 TEXT, LIST = {"type": "string"}, {"type": "array"}
-MOODY = {"type": "object", "properties": {"journal": TEXT}, "additionalProperties": False}
+MOODY = {"type": "object", "properties": {"journal": TEXT, "gate": TEXT}}
 shout = capability("shout", run_shout, FIELD, {"shouted": TEXT})
 whisper = capability("whisper", run_whisper, FIELD, {"whispered": TEXT}, runs="loop")
 echo = capability(
