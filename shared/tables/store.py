@@ -37,6 +37,11 @@ class TableWriter:
         self._digest = hashlib.sha256()
         self.memory_bytes = 0
 
+    @property
+    def row_count(self) -> int:
+        """Rows taken so far, those before `first_row` included."""
+        return self._row + sum(batch.num_rows for batch in self._waiting)
+
     def add(self, batch: pa.RecordBatch, last_unit: int | None = None) -> None:
         """Take rows; `last_unit` is the unit their last row came from (stage outputs)."""
         self._waiting.append(batch)
