@@ -40,7 +40,7 @@ class TableWriter:
     @property
     def row_count(self) -> int:
         """Rows taken so far, those before `first_row` included."""
-        return self._row + sum(batch.num_rows for batch in self._waiting)
+        return self._row + sum(int(batch.num_rows) for batch in self._waiting)
 
     def add(self, batch: pa.RecordBatch, last_unit: int | None = None) -> None:
         """Take rows; `last_unit` is the unit their last row came from (stage outputs)."""
