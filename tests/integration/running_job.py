@@ -17,6 +17,7 @@ from shared.domain.columns import Column
 from shared.domain.ids import new_id
 from shared.domain.outcome import Settled
 from shared.settings import Settings
+from shared.tables.arrow import infer_columns
 from shared.tables.literal_chunk import literal_chunk
 
 WORDS: dict[str, Any] = {
@@ -139,11 +140,13 @@ def outcome_of(unit: int, outcome: Any = "succeeded", column: str = "word") -> S
 
 def queued_job(
     engine: Engine, settings: Settings, units: int = 9, *, plan: dict[str, Any] | None = None,
-    shard_size: int = 3, priority: int = 5, **policy: Any,
+    shard_size: int = 3, priority: int = 5, rows: list[dict[str, Any]] | None = None,
+    **policy: Any,
 ) -> RunningJob:  # fmt: skip
-    """Return a job over `units` rows of table `notes` (id, text), not planned yet."""
-    rows = [{"id": number, "text": f"w{number}"} for number in range(units)]
-    columns = (Column("id", "integer"), Column("text", "string"))
+    """Return a job over table `notes`: `rows`, or `units` of them (id, text); not planned yet."""
+    if rows is None:
+        rows = [{"id": number, "text": f"w{number}"} for number in range(units)]
+    columns = infer_columns(rows) or (Column("id", "integer"), Column("text", "string"))
     job_id, table_id = new_id("job"), new_id("tbl")
     with engine.begin() as tx:
         capabilities.publish(tx, [one.to_json() for one in builtin.manifests().values()])

@@ -3,7 +3,6 @@ import select
 import subprocess
 import sys
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from shared.domain.columns import Column
 from shared.tables.arrow import batch_to_rows
 from shared.tables.reading import ReadLimits, Unreadable, UnreadableRow, read_file, read_folder
+from tests.own_children import own_children
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def path(tmp_path):
 
 
 def children():
-    return psutil.Process().children()
+    return own_children()
 
 
 def read_all(path, **arguments):

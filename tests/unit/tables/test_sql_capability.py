@@ -15,6 +15,7 @@ from shared.capabilities.registry import check_capability
 from shared.domain.columns import Column
 from shared.tables.arrow import rows_to_batch
 from shared.tables.sql import SqlFailed, SqlRefused
+from tests.own_children import own_children
 
 COLUMNS = [Column("class", "string"), Column("count", "integer")]
 ENDLESS = "SELECT count(*) AS n FROM range(1000000) a, range(1000000) b, found"
@@ -93,4 +94,4 @@ async def _run(query: str, timeout_s: float = 60) -> list[dict[str, Any]]:
 
 
 def _children() -> list[psutil.Process]:
-    return psutil.Process().children()
+    return own_children()

@@ -12,6 +12,7 @@ import pytest
 
 from shared.tables import scratch
 from shared.tables.scratch import scratch_directory
+from tests.own_children import own_children
 
 ROOT = Path(__file__).parents[3]
 PARENT = """
@@ -46,7 +47,7 @@ def test_the_child_sees_nothing_of_the_environment(monkeypatch: pytest.MonkeyPat
     header |= {"disk_bytes": 0, "scratch": ""}
 
     with start_child("shared.tables.sql_child", header, ChildLimits(1 << 30, 30)) as child:
-        (process,) = psutil.Process().children()
+        (process,) = own_children()
         environment = process.environ()
         child.close_input()
         child.read()
