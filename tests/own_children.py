@@ -1,8 +1,8 @@
-"""The child processes of a test, without the stores and services the session started."""
+"""The child processes of a test, without what the session or Python itself started."""
 
 import psutil
 
-_OF_THE_SESSION = ("postgres", "valkey", "services.")
+_OF_THE_SESSION = ("postgres", "valkey", "services.", "resource_tracker")
 
 
 def own_children() -> list[psutil.Process]:
