@@ -1,5 +1,7 @@
 """The first promise: a given two-stage plan over HTTP, whatever dies on the way."""
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 
@@ -50,6 +52,7 @@ def test_a_two_stage_plan_survives_a_killed_worker_and_an_emptied_redis(
     # when a worker is killed and Redis wiped in the middle of the first stage
     job_id = stack.submit(body)
     eventually(lambda: settled(stack, job_id) > ROWS // 10, within=60)
+    eventually(lambda: frozen_at_work(stack, job_id), within=30)
     stack.kill("worker")
     stack.redis().flushall()
     assert settled(stack, job_id) < ROWS, "the job was over before the fault: make it longer"
@@ -66,6 +69,22 @@ def test_a_two_stage_plan_survives_a_killed_worker_and_an_emptied_redis(
     assert [row["team"] for row in result] == [f"team {number}" for number in range(7)]
     assert sum(row["tickets"] for row in result) == ROWS
     assert stack.scalar("SELECT count(*) FROM shard_deliveries WHERE ending = 'lost'") >= 1
+
+
+def frozen_at_work(stack: Stack, job_id: str) -> bool:
+    """Stop the first worker in its tracks; let it go on unless it holds open units."""
+    pid = stack.processes["worker"][0].pid
+    os.kill(pid, signal.SIGSTOP)
+    held = stack.scalar(
+        """SELECT count(*) FROM shards s JOIN workers w ON w.id = s.worker_id
+          WHERE s.job_id = %s AND w.pid = %s AND s.status = 'running'
+          AND s.succeeded < s.unit_count""",
+        job_id,
+        pid,
+    )
+    if not held:
+        os.kill(pid, signal.SIGCONT)
+    return bool(held)
 
 
 def settled(stack: Stack, job_id: str) -> int:
