@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from typing import Any, TypeVar, cast, get_type_hints
 from urllib.parse import urlsplit
 
@@ -12,6 +13,10 @@ from environs import Env, EnvValidationError
 from marshmallow import ValidationError, validate
 
 PREFIX = "APWA_"
+FOREIGN_NAMES = {  # names that other tools gave meaning to
+    "openai_api_key": "OPENAI_API_KEY",
+    "openai_base_url": "OPENAI_BASE_URL",
+}
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _T = TypeVar("_T", bound=str | int | float)
@@ -120,6 +125,43 @@ class Settings:
     max_stages: int = _setting(50, "Most stages of one plan", low=1, high=1_000)
     max_subtasks: int = _setting(2_000_000, "Most subtasks of one job", low=1)
 
+    openai_api_key: str = _setting("", "Key of the default model endpoint", secret=True)
+    openai_base_url: str = _setting(
+        "", "Default model endpoint, as https://host/v1; unset = OpenAI's own if a key is set"
+    )
+    model: str = _setting("", "Model of the default endpoint; gpt-4.1-mini on OpenAI's own")
+    endpoints: str = _setting(
+        "",
+        "More model endpoints, a JSON object by name: planner, worker, judge, fallback, or any",
+        secret=True,
+    )
+    default_budget_usd: float = _setting(
+        10.0, "US dollars a job may spend when neither it nor its project says", low=0
+    )
+    default_budget_tokens: int = _setting(
+        20_000_000, "Tokens such a job may use; what holds where no price is known", low=0
+    )
+    model_client: str = _setting(
+        "package",
+        "How model calls travel: by the openai package, or by plain HTTP at less CPU",
+        choices=("package", "plain"),
+    )
+    model_answer_max_bytes: int = _setting(
+        10_000_000, "Largest answer of a model that is read", low=10_000, high=1_000_000_000
+    )
+
+    chat_max_output_tokens: int = _setting(
+        32_768, "Most tokens a ready chat body may ask for", low=1, high=10_000_000
+    )
+
+    allow_networks: str = _setting(
+        "", "Networks that are not public and may be fetched from, as 10.1.0.0/16, fd00::/8"
+    )
+    fetch_max_bytes: int = _setting(
+        5_000_000, "Largest web page that is read", low=1_000, high=100_000_000
+    )
+    fetch_wall_s: float = _setting(30.0, "Time one web page may take", low=0.1, high=600)
+
     chunk_bytes: int = _setting(
         1_000_000, "Aimed size of one stored piece of a table", low=1_000, high=100_000_000
     )
@@ -161,7 +203,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, stores: bool = Tr
 
 def env_name(setting: str) -> str:
     """Return the environment variable of a setting: ``lease_s`` is ``APWA_LEASE_S``."""
-    return PREFIX + setting.upper()
+    return FOREIGN_NAMES.get(setting, PREFIX + setting.upper())
 
 
 def child_environ(**settings: str | int | float) -> dict[str, str]:
@@ -228,6 +270,7 @@ def _validators(name: str, metadata: Mapping[str, Any]) -> list[validate.Validat
         "database_url": _DATABASE_SCHEMES,
         "redis_url": _REDIS_SCHEMES,
         "api_url": ("http", "https"),
+        "openai_base_url": ("http", "https"),
     }
     if name in schemes:
         found.append(_Scheme(schemes[name]))
@@ -269,6 +312,16 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if settings.api_url and not settings.api_key:
         problems.append("APWA_API_KEY: must be set when APWA_API_URL is")
+    return problems + _network_problems(settings.allow_networks)
+
+
+def _network_problems(text: str) -> list[str]:
+    problems = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            ip_network(part)
+        except ValueError as error:
+            problems.append(f"APWA_ALLOW_NETWORKS: {error}")
     return problems
 
 

@@ -18,11 +18,17 @@ def answer(
     return Response(orjson.dumps(body), status, dict(headers or {}), content_type=JSON)
 
 
-def answer_with_etag(body: Mapping[str, Any]) -> Response:
-    """Return the body, or 304 without it where the client has it (`If-None-Match`)."""
+def answer_with_etag(
+    body: Mapping[str, Any], *, tag: str | None = None, version: int | None = None
+) -> Response:
+    """Return the body, or 304 without it where the client has it (`If-None-Match`).
+
+    The ETag is `tag`, or a digest of the body, after ``version-`` where there is one: the part an
+    edit depends on (`preconditions.py`).
+    """
     response = answer(body)
-    digest = hashlib.sha256(response.get_data()).hexdigest()[:32]
-    response.set_etag(digest)
+    digest = tag or hashlib.sha256(response.get_data()).hexdigest()[:32]
+    response.set_etag(digest if version is None else f"{version}-{digest}")
     response.headers["Cache-Control"] = "private, no-cache"
     response.make_conditional(request)
     return response

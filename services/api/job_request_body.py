@@ -48,6 +48,9 @@ def read_job_request(document: Any, files: dict[str, list[UploadedFile]]) -> Job
         priority=data["policy"]["priority"],
         inputs=_inputs(data["inputs"], files),
         labels=data["labels"],
+        models={name: value for name, value in data["models"].items() if value is not None},
+        approval=data["approval"],
+        pilot=data["pilot"],
         request_id=g.request_id,
         traceparent=traceparent(),
     )

@@ -112,6 +112,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "parameters": [
             *_HEADERS,
             *([_IDEMPOTENCY] if operation.method == "POST" else []),
+            *([_if_match(operation)] if operation.if_match else []),
             *operation.path_parameters,
             *operation.query_parameters,
         ],
@@ -126,6 +127,16 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.body is not None:
         described["requestBody"] = {"required": operation.body_required, "content": operation.body}
     return described
+
+
+def _if_match(operation: Operation) -> dict[str, Any]:
+    return {
+        "name": "If-Match",
+        "in": "header",
+        "required": operation.if_match == "required",
+        "schema": {"type": "string"},
+        "description": "The ETag of what was read, or `*`.",
+    }
 
 
 def _responses(operation: Operation) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from marshmallow import Schema
 
 from services.api.formats import MEDIA_TYPES
 from services.api.schemas import answers
+from services.api.schemas.control import JobEditSchema, PlanEditSchema, RejectionSchema
 from services.api.schemas.job_request import JobRequestSchema
 
 Parameters = tuple[dict[str, Any], ...]
@@ -74,6 +75,7 @@ class Operation:
     is_list: bool = False
     resumes: bool = False
     has_etag: bool = False
+    if_match: str = ""  # "required" or "optional"
     other_types: tuple[str, ...] = ()
     query_parameters: Parameters = ()
     body: dict[str, Any] | None = None
@@ -96,6 +98,9 @@ _JOB_STATUSES = (
     "succeeded", "partial", "failed", "cancelled",
 )  # fmt: skip
 _READ = (*_KEY, _NOT_FOUND, _INVALID)
+_NO_FIELDS = {"application/json": {"schema": {"type": "object", "maxProperties": 0}}}
+_STALE = (412, "It has changed since it was read.")
+_MATCH = (_STALE, (428, "`If-Match` is missing."))
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -127,16 +132,68 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
+        "estimate_job", "POST", "/v1/jobs/estimate", "jobs", "Tell what a job would cost",
+        "jobs:write", answer=answers.EstimateSchema, answer_text="Nothing was stored.",
+        body=_JOB_BODY,
+        problems=(*_KEY, *_JSON_BODY, (404, "An input names an unknown table."),
+                  (409, "A table still loads."),
+                  (422, "Not valid, or `needs_planning`: only a model can plan this goal.")),
+        detail="For a plan, or a goal the rules know. No model is asked.",
+    ),
+    Operation(
+        "edit_job", "PATCH", "/v1/jobs/{job_id}", "jobs", "Change budget, priority or labels",
+        "jobs:write", answer=answers.JobSchema, answer_text="The job as it is now.",
+        if_match="required", body={"application/json": {"schema": JobEditSchema}},
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job is final."), *_MATCH, _INVALID),
+        detail="Members that are not named stay, null takes one away. A job's ETag matches here "
+        "until its next event, however far its units get.",
+    ),
+    Operation(
+        "pause_job", "POST", "/v1/jobs/{job_id}/pause", "jobs", "Pause a job", "jobs:write",
+        status=202, answer=answers.JobSchema, body=_NO_FIELDS, body_required=False,
+        answer_text="What is under way ends; no further call is made.",
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "It cannot be paused now."), _INVALID),
+    ),
+    Operation(
+        "resume_job", "POST", "/v1/jobs/{job_id}/resume", "jobs", "Resume a job", "jobs:write",
+        status=202, answer=answers.JobSchema, body=_NO_FIELDS, body_required=False,
+        answer_text="It goes on; no settled unit is run again.",
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job is not paused."), _INVALID),
+    ),
+    Operation(
         "cancel_job", "POST", "/v1/jobs/{job_id}/cancel", "jobs", "Stop a job", "jobs:write",
         status=202, answer=answers.JobSchema, answer_text="It ends; settled results stay.",
-        body={"application/json": {"schema": {"type": "object", "maxProperties": 0}}},
-        body_required=False,
+        body=_NO_FIELDS, body_required=False,
         problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job is final."), _INVALID),
     ),
     Operation(
         "get_plan", "GET", "/v1/jobs/{job_id}/plan", "jobs", "Return the plan", "jobs:read",
         answer=answers.PlanSchema, has_etag=True, problems=_READ,
         query_parameters=(_query("version", "A former version.", {"type": "integer"}),),
+    ),
+    Operation(
+        "put_plan", "PUT", "/v1/jobs/{job_id}/plan", "jobs", "Replace a plan that awaits approval",
+        "jobs:write", answer=answers.PlanSchema, if_match="required",
+        answer_text="The next version; it awaits approval too.",
+        body={"application/json": {"schema": PlanEditSchema}},
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job does not await approval."),
+                  *_MATCH, _INVALID),
+    ),
+    Operation(
+        "approve_plan", "POST", "/v1/jobs/{job_id}/plan/approve", "jobs", "Approve a plan",
+        "plans:approve", status=202, answer=answers.JobSchema, answer_text="The job runs.",
+        if_match="required", body=_NO_FIELDS, body_required=False,
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job does not await approval."),
+                  *_MATCH, _INVALID),
+        detail="The yes is to the plan whose ETag (its hash) is sent, and to no other.",
+    ),
+    Operation(
+        "reject_plan", "POST", "/v1/jobs/{job_id}/plan/reject", "jobs", "Reject a plan",
+        "plans:approve", status=202, answer=answers.JobSchema, if_match="optional",
+        answer_text="The job ends as failed, `plan_rejected`.",
+        body={"application/json": {"schema": RejectionSchema}}, body_required=False,
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job does not await approval."),
+                  _STALE, _INVALID),
     ),
     Operation(
         "list_stages", "GET", "/v1/jobs/{job_id}/stages", "jobs", "List stages", "jobs:read",

@@ -10,7 +10,7 @@ from psycopg.errors import DiskFull
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from services.api.strict_json import NotJson
-from shared.actions.refusals import FieldProblem, NotFound, Refusal, WrongState
+from shared.actions.refusals import FieldProblem, NotFound, Refusal, Stale, WrongState
 from shared.database.engine import DBAPIError, PoolTimeout, is_transient
 from shared.log import get_logger
 
@@ -85,9 +85,8 @@ def _answer(problem: Problem) -> Response:
 
 
 def _refusal(refusal: Refusal) -> Response:
-    status = (
-        404 if isinstance(refusal, NotFound) else 409 if isinstance(refusal, WrongState) else 422
-    )
+    known = ((NotFound, 404), (WrongState, 409), (Stale, 412))
+    status = next((code for kind, code in known if isinstance(refusal, kind)), 422)
     return _answer(Problem(status, refusal.code, refusal.detail, refusal.problems))
 
 

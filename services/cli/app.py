@@ -5,7 +5,18 @@ from typing import NoReturn
 
 import typer
 
-from services.cli.commands import demo, doctor, jobs, keys, plan, run, services, stack, tables
+from services.cli.commands import (
+    demo,
+    doctor,
+    jobs,
+    keys,
+    models,
+    plan,
+    run,
+    services,
+    stack,
+    tables,
+)
 from services.cli.exits import CommandError, Exit, table_of_codes
 from services.cli.terminal import say
 from shared.settings import SettingsError
@@ -31,6 +42,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(tables.app, name="tables")
 app.add_typer(plan.app, name="plan")
 app.add_typer(keys.app, name="keys")
+app.add_typer(models.app, name="models")
 
 
 def main() -> NoReturn:

@@ -6,6 +6,7 @@ from services.cli.exits import CommandError
 from services.cli.uploads import Input
 from shared.actions.facts import output_of
 from shared.capabilities import builtin, registry
+from shared.capabilities.builtin.agent import tools_of
 from shared.domain.plan import Plan
 from shared.plans.facts import BUILT_INS, Limits, PlanFacts, TableFacts
 from shared.settings import Settings
@@ -24,7 +25,11 @@ def local_facts(inputs: list[Input], settings: Settings) -> PlanFacts:
         },
         capabilities=manifests,
         known=BUILT_INS | frozenset(manifests),
-        limits=Limits(max_stages=settings.max_stages, max_subtasks=settings.max_subtasks),
+        limits=Limits(
+            max_stages=settings.max_stages,
+            max_subtasks=settings.max_subtasks,
+            tools=tools_of(manifests.values()),
+        ),
         output_of=output_of,
         check_params=builtin.check_params,
     )

@@ -5,7 +5,7 @@ import socket
 
 from services.collector import tasks
 from services.collector.collect_job import Collector, collect_job
-from services.collector.rescue import rescue_expired
+from services.collector.rescue import book_lost_slices, rescue_expired
 from services.collector.sweep import HOUR_S, sweep
 from shared.actions.note_trouble import note_trouble
 from shared.broker.app import consume, make_app
@@ -57,6 +57,7 @@ def main() -> None:
         for job_id in rescue_expired(engine):
             ringer.ring(DispatchJob(job_id))
             inbox.put(job_id)
+        book_lost_slices(engine)
 
     tasks.register(celery, inbox)
     threads = [

@@ -25,7 +25,11 @@ def close_stage(tx: Connection, stage: StageRecord, sealed: SealedOutput) -> str
         tx, stage.output_table_id, columns=stage.columns, key=None,
         content_hash=sealed.content_hash, statistics=sealed.statistics, sample=None, report=None,
     )  # fmt: skip
-    stages.end_stage(tx, stage.id, "closed", succeeded=ledger["succeeded"], failed=ledger["failed"])
+    rest = units - ledger["succeeded"] - ledger["failed"]
+    stages.end_stage(
+        tx, stage.id, "closed", succeeded=ledger["succeeded"], failed=ledger["failed"],
+        skipped=rest if current.ended_early else 0, reason=current.ended_early,
+    )  # fmt: skip
     if job.status_reason and job.status_reason.get("kind") == "ledger_mismatch":
         jobs.explain_wait(tx, job.id, None)
     events.append(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.collector.close_stage import close_stage
 from services.collector.finalize_job import finalize_job
+from services.collector.report_pilot import report_pilot
 from services.collector.seal_stage import seal_stage
 from shared.database import jobs, shards, stages, tables
 from shared.database.engine import DBAPIError, Engine, is_transient, retrying
@@ -29,10 +30,15 @@ def collect_job(collector: Collector, job_id: str) -> None:
     engine = collector.engine
     if not _begin(engine, job_id):
         return
+    if retrying(engine, lambda tx: report_pilot(tx, job_id)) == "running":
+        collector.ring_planner(job_id)
     for stage in _lease_sealing(collector, job_id):
         _seal_and_close(collector, stage)
-    if retrying(engine, lambda tx: finalize_job(tx, job_id)):
-        get_logger(job_id=job_id).info("job_finished")
+    done = retrying(engine, lambda tx: finalize_job(tx, job_id))
+    if done is not None:
+        get_logger(job_id=job_id).info(f"job_{done}")
+    if done == "replanning":
+        collector.ring_planner(job_id)
 
 
 def _begin(engine: Engine, job_id: str) -> bool:

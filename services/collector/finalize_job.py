@@ -1,34 +1,57 @@
 """Writes the record of a job whose stages have all ended, exactly once."""
 
-from typing import Any
+from typing import Any, Literal
 
-from shared.database import events, jobs, results, shards, stages, tables
+from shared.database import (
+    events,
+    jobs,
+    plans,
+    results,
+    rounds,
+    shards,
+    stages,
+    tables,
+    usage,
+)
 from shared.database.engine import Connection
 from shared.database.jobs import FinalRecord, JobRecord
 from shared.database.stages import StageRecord
 from shared.domain.job import StageLedger, ending_of
 
-NO_MODEL_USED = {
-    "calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_microusd": 0, "cache_hits": 0,
-}  # fmt: skip
+Finalized = Literal["finished", "replanning"]
 
 
-def finalize_job(tx: Connection, job_id: str) -> bool:
-    """-> succeeded, partial, failed or cancelled; True when this call did it.
+def finalize_job(tx: Connection, job_id: str) -> Finalized | None:
+    """-> succeeded, partial, failed or cancelled; or ask the planner for the next round.
 
-    Under the job's row lock: look again, act once. Whoever rings and however often, one record
-    and one event come out.
+    Returns what this call did, None for nothing. Under the job's row lock: look again, act once.
+    Whoever rings and however often, one record and one event come out.
     """
     job = jobs.lock(tx, job_id)
     if job is None or job.finished_at is not None or job.status not in {"running", "finalizing"}:
-        return False
+        return None
     if job.finish_as is not None:
         _end_open_stages(tx, job)
     found = stages.of_job(tx, job_id)
     if any(stage.status not in {"closed", "abandoned"} for stage in found):
-        return False
+        return None
+    if job.finish_as is None and job.error is None:
+        if job.replan_round is not None:
+            return None  # the planner is at it
+        if _another_round(tx, job) and rounds.begin(tx, job_id, job.round + 1):
+            data = {"round": job.round + 1}
+            events.append(tx, job_id, "job.replanning", actor="collector", data=data)
+            return "replanning"
     _write_record(tx, job, found)
-    return True
+    return "finished"
+
+
+def _another_round(tx: Connection, job: JobRecord) -> bool:
+    """Return True when the plan asks for a round after this one and the policy allows it."""
+    if job.round >= int(job.policy.get("max_rounds", 1)):
+        return False
+    plan = plans.find(tx, job.id)
+    return plan is not None and plan.document.get("then") == "replan"
 
 
 def _end_open_stages(tx: Connection, job: JobRecord) -> None:
@@ -56,15 +79,18 @@ def _write_record(tx: Connection, job: JobRecord, found: list[StageRecord]) -> N
             finish_as=job.finish_as,
         )
     )  # fmt: skip
+    status = ending.status
+    if job.error is not None and status == "succeeded":  # a round that came to nothing
+        status = "failed" if job.policy.get("on_shortfall") == "failed" else "partial"
     result = next((stage for stage in found if stage.is_result and stage.status == "closed"), None)
     table = tables.find(tx, result.output_table_id) if result else None
     record = FinalRecord(
-        status=ending.status,
+        status=status,
         error=job.error or ending.error,
         result_table_id=table.id if table else None,
         result_rows=table.row_count if table else None,
         coverage=_coverage(tx, job, ledgers),
-        usage=NO_MODEL_USED,
+        usage=usage.together(job.usage, usage.of_subtasks(tx, job.id)),
         failures=results.failure_clusters(tx, job.id),
     )
     jobs.finish(tx, job.id, record)

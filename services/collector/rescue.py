@@ -1,6 +1,6 @@
 """Brings back shards whose worker was lost, and isolates a unit that kills its workers."""
 
-from shared.database import shards
+from shared.database import shards, spend
 from shared.database.engine import Connection, Engine, retrying
 from shared.database.shards import ShardRecord
 from shared.domain.outcome import Settled
@@ -13,6 +13,14 @@ SHARDS_IN_ONE_LOOK = 50
 def rescue_expired(engine: Engine) -> set[str]:
     """Look for expired leases; return the jobs that have something due again."""
     return retrying(engine, _rescue_some)
+
+
+def book_lost_slices(engine: Engine) -> None:
+    """Book as unknown cost what lost processes had reserved; one slice a transaction."""
+    for _ in range(SHARDS_IN_ONE_LOOK):
+        with engine.begin() as tx:
+            if spend.expire(tx) is None:
+                return
 
 
 def _rescue_some(tx: Connection) -> set[str]:
@@ -29,7 +37,7 @@ def _rescue(tx: Connection, shard: ShardRecord) -> None:
     settled = shards.settled_units(tx, shard)
     rest = [unit for unit in shard.units if unit not in settled]
     if not rest:
-        shards.finish(tx, shard.id, shard.fence, (), 0.0)
+        shards.finish(tx, shard.id, shard.fence, {})
         log.info("shard_was_complete")
     elif not shard.alone:
         shards.rescue(tx, shard.id, alone=shard.lost + 1 >= LOST_BEFORE_ALONE)
@@ -46,4 +54,4 @@ def _fail_unit(tx: Connection, shard: ShardRecord, unit: int) -> None:
     detail = f"Its worker process was lost {shard.lost + 1} times while running it."
     outcome = Settled(unit, "failed", attempt=shard.lost + 1, code="worker_lost", detail=detail)
     shards.settle(tx, shard.id, shard.fence, "collector", [outcome], [])
-    shards.finish(tx, shard.id, shard.fence, (), 0.0)
+    shards.finish(tx, shard.id, shard.fence, {})

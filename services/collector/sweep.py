@@ -1,6 +1,6 @@
 """Clears what nobody will come back for: abandoned loads, old idempotency keys, gone workers."""
 
-from shared.database import idempotency, tables, workers
+from shared.database import idempotency, spend, tables, workers
 from shared.database.engine import Engine
 
 HOUR_S = 3600
@@ -14,3 +14,5 @@ def sweep(engine: Engine) -> None:
         idempotency.sweep(tx, 24 * HOUR_S)
     with engine.begin() as tx:
         workers.sweep(tx, 24 * HOUR_S)
+    with engine.begin() as tx:
+        spend.sweep(tx, 24 * HOUR_S)

@@ -1,11 +1,13 @@
-"""Wires the planner: Celery receives, two kinds of threads work (plan and cut; dispatch)."""
+"""Wires the planner: Celery receives; threads plan and cut, ask the model, or dispatch."""
 
 import os
 import socket
+import threading
 
 from services.planner import tasks
 from services.planner.dispatch_job import dispatch_due
 from services.planner.plan_job import Planner, plan_job
+from services.planner.waits_for_model import waits_for_model
 from shared.actions.note_trouble import note_trouble
 from shared.broker.app import consume, make_app
 from shared.broker.canary import Canary
@@ -14,6 +16,7 @@ from shared.broker.loop import run_when_rung
 from shared.broker.ring import Ringer
 from shared.database import jobs, shards
 from shared.database.engine import connect
+from shared.llm.endpoints import endpoints_of
 from shared.log import configure_logging, get_logger
 from shared.messages.collect_job import CollectJob
 from shared.messages.dispatch_job import DispatchJob
@@ -21,7 +24,9 @@ from shared.messages.plan_job import PlanJob
 from shared.settings import load_settings
 
 PLANNING_THREADS = 3
+MODEL_THREADS = 16  # jobs one planner asks its model for at once; they wait, mostly
 JOBS_IN_ONE_LOOK = 20
+IDLE_S = 60.0
 
 
 def main() -> None:
@@ -33,16 +38,24 @@ def main() -> None:
         idle_in_transaction_s=settings.lease_s,
     )  # fmt: skip
     celery = make_app("planner", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
-    plan_inbox, dispatch_inbox = Inbox(), Inbox()
+    plan_inbox, model_inbox, dispatch_inbox = Inbox(), Inbox(), Inbox()
+    stopping = threading.Event()
     ringer, canary = Ringer(celery), Canary(settings.redis_url)
     planner = Planner(
         engine=engine,
         settings=settings,
         ring_dispatch=dispatch_inbox.put,
         ring_collect=lambda job_id: ringer.ring(CollectJob(job_id)),
+        stopping=stopping.is_set,
     )
 
     def plan_rung(job_id: str) -> None:
+        if waits_for_model(engine, settings, job_id):
+            model_inbox.put(job_id)
+        else:
+            plan(job_id)
+
+    def plan(job_id: str) -> None:
         try:
             plan_job(planner, job_id)
         except Exception as error:
@@ -67,6 +80,10 @@ def main() -> None:
         run_when_rung("plan", plan_inbox, settings.planner_poll_s, plan_rung, look_for_jobs)
         for _ in range(PLANNING_THREADS)
     ]
+    threads += [
+        run_when_rung("plan-by-model", model_inbox, IDLE_S, plan, lambda: None)
+        for _ in range(MODEL_THREADS if endpoints_of(settings) else 0)
+    ]
     threads.append(
         run_when_rung(
             "dispatch", dispatch_inbox, settings.dispatch_poll_s, lambda _: dispatch(), dispatch
@@ -76,7 +93,8 @@ def main() -> None:
         node = f"planner-{os.getpid()}@{socket.gethostname()}"
         consume(celery, [PlanJob.QUEUE, DispatchJob.QUEUE], node)
     finally:
-        for inbox in (plan_inbox, dispatch_inbox):
+        stopping.set()  # what waits for a model is handed to another planner
+        for inbox in (plan_inbox, model_inbox, dispatch_inbox):
             inbox.close()
         for thread in threads:
             thread.join(settings.stop_grace_s)

@@ -7,6 +7,7 @@ from shared.database import shards, stages, tables, workers
 from shared.database.engine import Connection, Engine, retrying
 from shared.database.stages import StageRecord
 from shared.database.tables import TableRecord
+from shared.domain.pilot import around
 from shared.domain.plan import UnitSpec
 from shared.domain.shard import ShardRange, cut_rows, shard_size
 from shared.log import get_logger
@@ -38,6 +39,8 @@ def cut_stage(
             return  # another planner cuts this stage: its cursor moved
         cut = end
         after_batch()
+    if not lost() and cut < stage.unit_count:  # the units after the last shard were piloted
+        retrying(engine, lambda tx: stages.note_cut(tx, stage.id, cut, stage.unit_count or 0))
     get_logger(job_id=stage.job_id, stage=stage.name).info("stage_cut", units=cut)
 
 
@@ -58,16 +61,23 @@ def _ranges(
 ) -> Iterator[ShardRange]:
     unit = UnitSpec.from_json(stage.spec["unit"])
     bytes_per_row = (source.statistics or {}).get("memory_bytes", 0) / max(1, source.row_count)
+    pilot = stage.pilot_units or []
     if unit.kind == "table":
-        yield ShardRange(0, 0, 1, 0, source.row_count)
+        yield from around([ShardRange(0, 0, 1, 0, source.row_count)], pilot, source.row_count)
     elif unit.kind == "rows":
-        yield from cut_rows(
+        ranges = cut_rows(
             unit, source.row_count, size, from_unit=stage.cut_units,
             bytes_per_row=bytes_per_row, max_bytes=settings.shard_max_bytes,
         )  # fmt: skip
+        yield from around(ranges, pilot, unit.size)
     else:
         most_rows = max(1, int(settings.shard_max_bytes / max(1.0, bytes_per_row)))
-        runs = (run for run in unit_runs(engine, source) if run.unit >= stage.cut_units)
+        piloted = set(pilot)
+        runs = (
+            run
+            for run in unit_runs(engine, source)
+            if run.unit >= stage.cut_units and run.unit not in piloted
+        )
         yield from _pack(runs, size, most_rows)
 
 
@@ -75,7 +85,11 @@ def _pack(runs: Iterator[UnitRun], size: int, most_rows: int) -> Iterator[ShardR
     """Join neighbouring groups into shards of at most `size` units and about `most_rows` rows."""
     held: list[UnitRun] = []
     for run in runs:
-        if held and (len(held) == size or _rows(held) + run.row_count > most_rows):
+        if held and (
+            len(held) == size
+            or _rows(held) + run.row_count > most_rows
+            or run.unit != held[-1].unit + 1  # those between were piloted
+        ):
             yield _shard(held)
             held = []
         held.append(run)

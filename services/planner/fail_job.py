@@ -14,11 +14,11 @@ NOTHING = {
 
 def fail_job(engine: Engine, job_id: str, error: dict[str, Any]) -> None:
     """planning -> failed with `error` ({code, detail, ...}); nothing where it moved on."""
-    record = FinalRecord("failed", error, None, None, NOTHING, {}, [])
     with engine.begin() as tx:
         held = jobs.lock(tx, job_id)
         if held is None or held.status not in {"queued", "planning", "running"}:
             return
+        record = FinalRecord("failed", error, None, None, NOTHING, held.usage or {}, [])
         jobs.finish(tx, job_id, record)
         events.append(
             tx, job_id, "job.finished", actor="planner", data={"status": "failed", "error": error}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.planner.arrange_stage import arrange_stage
+from services.planner.cut_pilot import cut_pilots
 from services.planner.cut_stage import cut_stage
 from services.planner.lease import PlanningLease
 from services.planner.missing_members import missing_members
@@ -20,12 +21,16 @@ from shared.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """What the planning side works with; `ring_dispatch` announces new shards of a job."""
+    """What the planning side works with; `ring_dispatch` announces new shards of a job.
+
+    Once `stopping` says so, no model is waited for any more.
+    """
 
     engine: Engine
     settings: Settings
     ring_dispatch: Callable[[str], None]
     ring_collect: Callable[[str], None]
+    stopping: Callable[[], bool] = lambda: False
 
 
 def plan_job(planner: Planner, job_id: str) -> None:
@@ -39,13 +44,19 @@ def plan_job(planner: Planner, job_id: str) -> None:
     if job is None:
         return
     with PlanningLease(planner.engine, job_id, holder, settings.lease_s) as lease:
-        if job.status == "planning":
-            get_logger(job_id=job_id).info("planning")
-            if not write_plan(planner.engine, settings, job, holder):
+        if job.status == "planning" or job.replan_round is not None:
+            get_logger(job_id=job_id).info("planning", round=job.replan_round or 1)
+            if not write_plan(
+                planner.engine, settings, job, holder, lambda: lease.lost or planner.stopping()
+            ):
+                planner.ring_collect(job_id)  # a job without a further round can end now
                 return
             get_logger(job_id=job_id).info("planned")
         _open_stages(planner, job_id, lease)
-        _cut_stages(planner, job_id, lease)
+        if cut_pilots(planner.engine, job_id):
+            planner.ring_dispatch(job_id)
+        else:
+            _cut_stages(planner, job_id, lease)
 
 
 def _open_stages(planner: Planner, job_id: str, lease: PlanningLease) -> None:

@@ -15,6 +15,8 @@ from services.worker import tasks
 from services.worker.child_pool import ChildPool
 from services.worker.heartbeat import beat
 from services.worker.held import HeldShards
+from services.worker.job_breakers import JobBreakers
+from services.worker.models import open_door, open_purses
 from services.worker.run_shard import Worker, run_shard
 from services.worker.run_units import Runtime
 from services.worker.settler import Settler
@@ -28,6 +30,7 @@ from shared.capabilities.registry import discover, manifest_of
 from shared.database import capabilities, shards, workers
 from shared.database.engine import Connection, Engine, SQLAlchemyError, connect, retrying
 from shared.domain.ids import new_id
+from shared.llm.endpoints import Endpoints, endpoints_of
 from shared.log import configure_logging, get_logger
 from shared.messages.collect_job import CollectJob
 from shared.messages.dispatch_job import DispatchJob
@@ -42,14 +45,15 @@ def main() -> None:
         settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-worker",
         idle_in_transaction_s=settings.lease_s,
     )  # fmt: skip
-    found = discover()
+    endpoints = endpoints_of(settings)
+    found = discover(with_models=bool(endpoints))
     for problem in found.problems:
         get_logger().warning("capability_left_out", problem=problem)
     celery = make_app(
         "worker", settings.redis_url, threads=settings.worker_slots, grace_s=settings.stop_grace_s
     )
     stopping, ringer, timers = threading.Event(), Ringer(celery), Inbox()
-    worker = _make_worker(engine, settings, found.capabilities, stopping, ringer)
+    worker = _make_worker(engine, settings, endpoints, found.capabilities, stopping, ringer)
     _introduce(worker)
     last_heard = [time.monotonic()]
 
@@ -71,7 +75,7 @@ def main() -> None:
     threads = [
         run_when_rung(
             "heartbeat", timers, settings.heartbeat_s, lambda _: None,
-            lambda: beat(engine, worker.id, worker.held, settings.lease_s),
+            lambda: beat(engine, worker.id, worker.held, worker.runtime.purses, settings.lease_s),
         ),
         run_when_rung(
             "unheard", timers, settings.worker_idle_claim_s / 2, lambda _: None, look_for_shards
@@ -85,17 +89,22 @@ def main() -> None:
 
 
 def _make_worker(
-    engine: Engine, settings: Settings, found: dict[str, Capability], stopping: threading.Event,
-    ringer: Ringer,
+    engine: Engine, settings: Settings, endpoints: Endpoints, found: dict[str, Capability],
+    stopping: threading.Event, ringer: Ringer,
 ) -> Worker:  # fmt: skip
     worker_id, held = new_id("wrk"), HeldShards(settings.worker_slots)
     settler = Settler(engine, worker_id, settings.settle_batch, settings.settle_ms / 1000)
     children = ChildPool(settings.worker_processes)
+    loop = _start_loop()
+    purses = open_purses(engine, settings, worker_id, endpoints)
     runtime = Runtime(
         settings=settings,
         settler=settler,
         children=children,
-        loop=_start_loop(),
+        loop=loop,
+        door=open_door(engine, settings, worker_id, endpoints),
+        purses=purses,
+        breakers=JobBreakers(),
         in_flight=asyncio.Semaphore(settings.loop_concurrency),
         in_children=asyncio.Semaphore(2 * children.processes),
         stopping=stopping.is_set,
@@ -146,6 +155,8 @@ def _stop(
     """Let go in order: nothing new, what is settled is written, leases are free, then children."""
     unheard.shutdown(wait=True)
     worker.settler.close()
+    worker.runtime.purses.close()
+    asyncio.run_coroutine_threadsafe(worker.runtime.door.close(), worker.runtime.loop).result(5)
     timers.close()
     for thread in threads:
         thread.join(2.0)

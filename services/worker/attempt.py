@@ -9,7 +9,8 @@ from typing import Any
 
 from services.worker.child_pool import ChildDied, ChildPool, Raised, raised
 from services.worker.stage_run import StageRun
-from shared.capabilities.contract import Context, Unit
+from shared.capabilities.contract import Context, Returned, Unit
+from shared.domain.outcome import Outcome
 from shared.domain.retry import Failure
 
 MEND_S = 1.0  # a broken pool of children is noticed and replaced this often
@@ -17,10 +18,11 @@ MEND_S = 1.0  # a broken pool of children is noticed and replaced this often
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one attempt returned or how it failed, and how long it took."""
+    """What one attempt returned or how it failed, how long it took, and a text to keep."""
 
     returned: Any
     duration_ms: int
+    raw: str | None = None
 
 
 async def attempt_on_loop(run: StageRun, unit: Unit, context: Context) -> Answer:
@@ -39,7 +41,33 @@ async def attempt_on_loop(run: StageRun, unit: Unit, context: Context) -> Answer
         returned = _failure(raised(error))
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a stranger's code
         returned = _failure(raised(error))  # its exception is an outcome, and never ends the loop
-    return Answer(returned, _since(started))
+    return answer_of(returned, _since(started))
+
+
+async def attempt_pack(
+    run: StageRun, units: Sequence[Unit], contexts: Sequence[Context]
+) -> list[Answer]:
+    """Run several units in one go; `run_pack` returns one answer or exception for each."""
+    started = time.monotonic()
+    packer: Any = run.capability
+    try:
+        async with asyncio.timeout(contexts[0].timeout_s * 2):  # a pack may be halved and repeated
+            returned = await packer.run_pack(units, contexts)
+    except TimeoutError:
+        returned = [_timed_out(contexts[0].timeout_s)] * len(units)
+    except Exception as error:  # noqa: BLE001 - its exception is the outcome of them all
+        returned = [error] * len(units)
+    took = _since(started) // len(units)
+    return [answer_of(one, took) for one in returned]
+
+
+def answer_of(returned: Any, duration_ms: int) -> Answer:
+    """Return what a capability gave back as an answer; an exception becomes a failure."""
+    if isinstance(returned, BaseException):
+        returned = _failure(raised(returned))
+    if isinstance(returned, Returned):
+        return Answer(returned.rows, duration_ms, returned.raw)
+    return Answer(returned, duration_ms)
 
 
 async def attempt_in_child(
@@ -59,7 +87,7 @@ async def attempt_in_child(
             return [answers[0] for answers in alone]
         answers = [_child_failure(error, timeout_s)]
     share = _since(started) // len(answers)
-    done = [Answer(_failure(one) if isinstance(one, Raised) else one, share) for one in answers]
+    done = [answer_of(_failure(one) if isinstance(one, Raised) else one, share) for one in answers]
     rest = batch[len(done) :]
     return done + await attempt_in_child(pool, run, rest) if rest else done
 
@@ -88,9 +116,14 @@ def _timed_out(timeout_s: float) -> Failure:
 
 
 def _failure(error: Raised) -> Failure:
+    outcome: Outcome = "failed"
+    if error.outcome in ("invalid", "refused"):
+        outcome = "invalid" if error.outcome == "invalid" else "refused"
     return Failure(
-        error.code, error.detail, transient=error.transient, retry_after_s=error.retry_after_s
-    )
+        error.code, error.detail, transient=error.transient, retry_after_s=error.retry_after_s,
+        outcome=outcome, burns=error.burns, decided=error.decided, raw=error.raw,
+        pause=error.pause,
+    )  # fmt: skip
 
 
 def _since(started: float) -> int:

@@ -21,6 +21,7 @@ from shared.capabilities.contract import Capability, Context, Unit
 from shared.capabilities.registry import installed
 
 ChildDied = (ProcessExpired, BrokenProcessPool)
+RAW_KEPT = 100_000  # characters
 BATCH_S = 1.0
 LONGEST_RETRY_AFTER_S = 86_400.0
 _PR_SET_PDEATHSIG = 1
@@ -35,6 +36,11 @@ class Raised:
     detail: str
     transient: bool
     retry_after_s: float | None
+    outcome: str = "failed"
+    burns: bool = True
+    decided: bool = False
+    raw: str | None = None
+    pause: dict[str, Any] | None = None
 
 
 class ChildPool:
@@ -107,6 +113,13 @@ def raised(error: BaseException) -> Raised:
         detail=_storable(f"{type(error).__name__}: {error}"[:1000]),
         transient=bool(getattr(error, "transient", False)),
         retry_after_s=_pause(getattr(error, "retry_after_s", None)),
+        outcome=str(getattr(error, "outcome", "failed")),
+        burns=bool(getattr(error, "burns", True)),
+        decided=bool(getattr(error, "decided", False)),
+        raw=_storable(raw[:RAW_KEPT])
+        if isinstance(raw := getattr(error, "raw", None), str)
+        else None,
+        pause=pause if isinstance(pause := getattr(error, "pause", None), dict) else None,
     )
 
 
@@ -119,6 +132,10 @@ def _pause(seconds: object) -> float | None:
     if not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
         return None
     return min(float(seconds), LONGEST_RETRY_AFTER_S)
+
+
+def _raw(text: object) -> str | None:
+    return _storable(text[:RAW_KEPT]) if isinstance(text, str) else None
 
 
 def _storable(text: str) -> str:

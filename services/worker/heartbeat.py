@@ -3,15 +3,22 @@
 from services.worker.held import HeldShards
 from shared.database import shards, workers
 from shared.database.engine import Engine
+from shared.llm.budget import Purses
 
 
-def beat(engine: Engine, worker_id: str, held: HeldShards, lease_s: float) -> None:
-    """Extend what is held; a shard Postgres no longer gives us is lost (rescued, cancelled)."""
+def beat(engine: Engine, worker_id: str, held: HeldShards, purses: Purses, lease_s: float) -> None:
+    """Extend what is held; a shard Postgres no longer gives us is lost (rescued, cancelled).
+
+    One whose job is paused is ours still, but starts no further unit.
+    """
     mine = held.all()
     keys = [(one.shard.id, one.shard.fence) for one in mine]
     with engine.begin() as tx:
         workers.beat(tx, worker_id, busy=len(mine), claimed=held.take_claimed())
-        still = shards.extend_leases(tx, worker_id, keys, lease_s) if keys else set()
-    for one in mine:
-        if (one.shard.id, one.shard.fence) not in still:
+        still = shards.extend_leases(tx, worker_id, keys, lease_s) if keys else {}
+    purses.beat()
+    for one, key in zip(mine, keys, strict=True):
+        if key not in still:
             one.lose()
+        elif still[key]:
+            one.pause()

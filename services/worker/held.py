@@ -1,7 +1,7 @@
 """The shards this process holds: who may run beside whom, and which lease was lost."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from shared.database.shards import ShardRecord
@@ -13,15 +13,37 @@ class HeldShard:
     def __init__(self, shard: ShardRecord) -> None:
         self.shard = shard
         self._lost = threading.Event()
+        self._paused = threading.Event()
+        self._when_lost: Callable[[], None] | None = None
 
     @property
     def lost(self) -> bool:
         """True when another worker has the shard or its job stopped: stop and write nothing."""
         return self._lost.is_set()
 
+    @property
+    def halted(self) -> bool:
+        """True when no further unit and no further call may start: lost, or the job is paused.
+
+        A paused shard is still ours: what ended is settled, the rest is released.
+        """
+        return self._lost.is_set() or self._paused.is_set()
+
+    def pause(self) -> None:
+        """Note that the job is paused; the shard hands its rest back even if it is resumed."""
+        self._paused.set()
+
     def lose(self) -> None:
-        """Note that the lease is gone."""
+        """Note that the lease is gone and abort what runs."""
         self._lost.set()
+        if self._when_lost is not None:
+            self._when_lost()
+
+    def when_lost(self, abort: Callable[[], None]) -> None:
+        """Call `abort` (thread-safe, harmless when all has ended) once the lease is gone."""
+        self._when_lost = abort
+        if self.lost:
+            abort()
 
 
 class HeldShards:

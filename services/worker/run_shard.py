@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from services.worker.child_pool import raised
 from services.worker.held import HeldShard, HeldShards
-from services.worker.load_units import check_unit_size, load_units
+from services.worker.load_units import LoadedUnit, check_unit_size, load_units
+from services.worker.pause_job import pause_job
+from services.worker.reuse import Work, look_up, reused
 from services.worker.run_units import Leftover, Runtime, run_units
 from services.worker.settler import Settler
-from services.worker.stage_run import StageRuns
+from services.worker.stage_run import StageRun, StageRuns
 from shared.capabilities.contract import Capability
 from shared.database import shards
 from shared.database.engine import DBAPIError, Engine, PoolTimeout, retrying
+from shared.database.shards import Tries
 from shared.domain.outcome import Settled
 from shared.log import get_logger
 from shared.settings import Settings
@@ -68,10 +71,12 @@ def _work(worker: Worker, held: HeldShard) -> None:
     log.debug("shard_claimed", units=shard.unit_count)
     with worker.engine.connect() as connection:
         settled = shards.settled_units(connection, shard)
-        attempts = shards.attempts_of(connection, shard)
+        tries = shards.tries_of(connection, shard)
     wanted = [unit for unit in shard.units if unit not in settled]
-    leftover = _run_or_fail(worker, held, wanted, attempts)
+    leftover = _run_or_fail(worker, held, wanted, tries)
     worker.settler.flush(held)
+    if leftover.pause:
+        pause_job(worker.engine, shard.job_id, shard.id, leftover.pause)
     if held.lost:
         log.info("shard_let_go")
     elif leftover.unstarted:
@@ -80,19 +85,17 @@ def _work(worker: Worker, held: HeldShard) -> None:
     else:
         retrying(
             worker.engine,
-            lambda tx: shards.finish(
-                tx, shard.id, shard.fence, leftover.postponed, leftover.delay_s
-            ),
+            lambda tx: shards.finish(tx, shard.id, shard.fence, leftover.postponed),
         )
         log.debug("shard_done", postponed=len(leftover.postponed))
 
 
 def _run_or_fail(
-    worker: Worker, held: HeldShard, wanted: list[int], attempts: dict[int, int]
+    worker: Worker, held: HeldShard, wanted: list[int], tries: dict[int, Tries]
 ) -> Leftover:
     """Run the units; an error of ours becomes the outcome of those without one, never a loop."""
     try:
-        return _run(worker, held, wanted, attempts)
+        return _run(worker, held, wanted, tries)
     except (DBAPIError, PoolTimeout):
         raise  # Postgres is away: the lease runs out and the shard comes back
     except Exception as error:  # noqa: BLE001 - the second place that turns an error into an outcome
@@ -102,14 +105,40 @@ def _run_or_fail(
             get_logger(shard_id=held.shard.id).error("shard_failed", exc_info=True)
         failed = [Settled(unit, "failed", 1, code=code, detail=told.detail) for unit in wanted]
         worker.settler.put(held, failed)  # a unit that did settle keeps its outcome
-        return Leftover([], 0.0, [])
+        return Leftover()
 
 
-def _run(worker: Worker, held: HeldShard, wanted: list[int], attempts: dict[int, int]) -> Leftover:
+def _run(worker: Worker, held: HeldShard, wanted: list[int], tries: dict[int, Tries]) -> Leftover:
     run = worker.stages.get(held.shard.stage_id)
     check_unit_size(run, held.shard, worker.settings.unit_max_bytes)
     loaded = load_units(worker.engine, run, held.shard, wanted)
-    future = asyncio.run_coroutine_threadsafe(
-        run_units(worker.runtime, run, held, loaded, attempts), worker.runtime.loop
-    )
-    return future.result()
+    work = look_up(worker.engine, run, loaded, tries)
+    worker.settler.put(held, work.known)
+    leftover = _on_loop(worker, run, held, work.to_run, tries)
+    orphans = _settle_twins(worker, run, held, work, leftover)
+    if orphans:  # what their runner came to is no answer for them: they run themselves
+        leftover.add(_on_loop(worker, run, held, orphans, tries))
+    return leftover
+
+
+def _on_loop(
+    worker: Worker, run: StageRun, held: HeldShard, loaded: list[LoadedUnit],
+    tries: dict[int, Tries],
+) -> Leftover:  # fmt: skip
+    return asyncio.run_coroutine_threadsafe(
+        run_units(worker.runtime, run, held, loaded, tries), worker.runtime.loop
+    ).result()
+
+
+def _settle_twins(
+    worker: Worker, run: StageRun, held: HeldShard, work: Work, leftover: Leftover
+) -> list[LoadedUnit]:
+    """Give twins the answer of their runner; return those whose runner has none."""
+    orphans = []
+    for runner, twins in work.twins.items():
+        rows = leftover.succeeded.get(runner)
+        if rows is None:
+            orphans += twins
+        else:
+            worker.settler.put(held, [reused(run, twin, rows) for twin in twins])
+    return orphans

@@ -1,27 +1,30 @@
 """Runs the units of one shard concurrently and hands each outcome to the settler."""
 
 import asyncio
-import hashlib
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from services.worker.agree import Agreed, combine
-from services.worker.attempt import Answer, attempt_in_child, attempt_on_loop
+from services.worker.agree import Agreed
+from services.worker.ask import UnitAsk
+from services.worker.attempt import Answer, attempt_in_child, attempt_on_loop, attempt_pack
 from services.worker.child_pool import ChildPool
+from services.worker.contexts import ask_of, context_of
 from services.worker.held import HeldShard
+from services.worker.job_breakers import JobBreakers
+from services.worker.judge import judge
 from services.worker.load_units import LoadedUnit
-from services.worker.output_rows import output_rows
+from services.worker.model_door import ModelDoor
+from services.worker.settle_unit import UnitEnd, checked_rows, end_of
 from services.worker.settler import Settler
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Context, Unit
-from shared.domain.outcome import Attempted, Settled
-from shared.domain.retry import Failure, TryAgain, next_step
-from shared.plans.render import CompiledTemplate, render
+from shared.database.shards import Tries
+from shared.domain.retry import Failure
+from shared.llm.budget import Purses
 from shared.settings import Settings
 
 UNITS_PER_CHILD_CALL = 20
-Rows = list[dict[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,188 +38,169 @@ class Runtime:
     in_flight: asyncio.Semaphore  # units awaiting on the loop
     in_children: asyncio.Semaphore  # batches given to children; few, so that a stop is quick
     stopping: Callable[[], bool]
+    door: ModelDoor
+    purses: Purses
+    breakers: JobBreakers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leftover:
-    """Units without an outcome: `postponed` try again after `delay_s`, `unstarted` were not run."""
+    """Units without an outcome: `postponed` try again after a while, `unstarted` were not run.
 
-    postponed: list[int]
-    delay_s: float
-    unstarted: list[int]
+    `pause` is a reason for which the job has to pause.
+    """
+
+    postponed: dict[int, float] = field(default_factory=dict)  # unit -> seconds to wait
+    unstarted: list[int] = field(default_factory=list)
+    pause: dict[str, Any] | None = None
+    succeeded: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # their output
+
+    def add(self, other: "Leftover") -> None:
+        """Join what a second run of the same shard left over."""
+        self.postponed |= other.postponed
+        self.unstarted += other.unstarted
+        self.pause = self.pause or other.pause
+
+    def take(self, unit: int, end: UnitEnd) -> None:
+        """Note a unit that has to be tried again."""
+        self.pause = self.pause or end.pause
+        if end.outcomes and end.outcomes[0].output is not None:
+            self.succeeded[unit] = end.outcomes[0].output
+        if end.delay_s is not None:
+            self.postponed[unit] = end.delay_s
 
 
 async def run_units(
     runtime: Runtime, run: StageRun, held: HeldShard, loaded: Sequence[LoadedUnit],
-    attempts: dict[int, int],
+    tries: Mapping[int, Tries],
 ) -> Leftover:  # fmt: skip
-    """Run every unit once (each replica), settle what ended, return what did not."""
-    leftover = Leftover([], 0.0, [])
-    delays = [0.0]
-    batches = list(_batches(run, loaded))
+    """Run every unit once (each replica), settle what ended, return what did not.
+
+    When the lease is lost, calls in flight are aborted.
+    """
+    leftover = Leftover()
     limit = runtime.in_children if run.capability.runs == "process" else runtime.in_flight
 
     async def one_batch(batch: Sequence[LoadedUnit]) -> None:
         async with limit:
-            if held.lost or runtime.stopping():
+            if held.halted or runtime.stopping() or leftover.pause:
                 leftover.unstarted.extend(item.unit.index for item in batch)
                 return
-            tried = {item.unit.index: attempts.get(item.unit.index, 0) + 1 for item in batch}
-            answers = await _attempt(runtime, run, batch, tried)
-            for item, replicas in zip(batch, answers, strict=True):
-                delay = _settle(runtime, run, held, item, tried[item.unit.index], replicas)
-                if delay is not None:
-                    leftover.postponed.append(item.unit.index)
-                    delays.append(delay)
+            for item, end in await _run_batch(runtime, run, held, batch, tries):
+                runtime.settler.put(held, end.outcomes, end.attempts)
+                leftover.take(item.unit.index, end)
+                if run.capability.queue == "model":
+                    reason = runtime.breakers.note(run.record.job_id, end)
+                    leftover.pause = leftover.pause or reason
 
     async with asyncio.TaskGroup() as group:
-        for batch in batches:
-            group.create_task(one_batch(batch))
-    return Leftover(sorted(leftover.postponed), max(delays), sorted(leftover.unstarted))
+        tasks = [group.create_task(one_batch(batch)) for batch in _batches(run, loaded)]
+        held.when_lost(lambda: _cancel(runtime.loop, tasks))
+    leftover.unstarted.sort()
+    return leftover
+
+
+def _cancel(loop: asyncio.AbstractEventLoop, tasks: Sequence["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        loop.call_soon_threadsafe(task.cancel)
 
 
 def _batches(run: StageRun, loaded: Sequence[LoadedUnit]) -> Iterator[Sequence[LoadedUnit]]:
-    """Small units share a call to a child; on the loop every unit goes by itself."""
-    in_child = run.capability.runs == "process" and run.spec.unit.single_row
-    size = UNITS_PER_CHILD_CALL if in_child else 1
+    """Small units share a call to a child, packed ones a call to a model; else one by one."""
+    size = run.pack
+    if run.capability.runs == "process" and run.spec.unit.single_row:
+        size = UNITS_PER_CHILD_CALL
     for start in range(0, len(loaded), size):
         yield loaded[start : start + size]
 
 
-async def _attempt(
-    runtime: Runtime, run: StageRun, batch: Sequence[LoadedUnit],
-    tried: dict[int, int],
-) -> list[list[Answer]]:  # fmt: skip
-    """Return the answers of every unit's replicas, in the order of the batch."""
-    calls = [
-        (item.unit, _context(run, item.unit, tried[item.unit.index], replica))
-        for item in batch
+async def _run_batch(
+    runtime: Runtime, run: StageRun, held: HeldShard, batch: Sequence[LoadedUnit],
+    tries: Mapping[int, Tries],
+) -> list[tuple[LoadedUnit, UnitEnd]]:  # fmt: skip
+    if run.pack > 1 and len(batch) > 1:
+        return await _run_pack(runtime, run, held, batch, tries)
+    if run.capability.runs == "process":
+        calls = [call for item in batch for call in _calls(run, item, _of(tries, item), None)]
+        answers = await attempt_in_child(runtime.children, run, calls)
+        return _ends(runtime, run, batch, tries, answers)
+    return [(item, await _run_on_loop(runtime, run, held, item, tries)) for item in batch]
+
+
+async def _run_on_loop(
+    runtime: Runtime, run: StageRun, held: HeldShard, item: LoadedUnit,
+    tries: Mapping[int, Tries],
+) -> UnitEnd:  # fmt: skip
+    ask = _ask(runtime, run, held, _of(tries, item))
+    calls = _calls(run, item, _of(tries, item), ask)
+    answers = list(await asyncio.gather(*(attempt_on_loop(run, *call) for call in calls)))
+    judged = await _judged(runtime, run, item, ask, answers)
+    usage = ask.account.to_json() if ask else None
+    return end_of(
+        run, item, _of(tries, item), answers, usage, runtime.settings.output_max_bytes, judged
+    )
+
+
+async def _run_pack(
+    runtime: Runtime, run: StageRun, held: HeldShard, batch: Sequence[LoadedUnit],
+    tries: Mapping[int, Tries],
+) -> list[tuple[LoadedUnit, UnitEnd]]:  # fmt: skip
+    """Several units in one call; each keeps its own outcome, and its share of what it cost."""
+    ask = _ask(runtime, run, held, _of(tries, batch[0]))
+    contexts = [context_of(run, item.unit, _of(tries, item).made + 1, 0, ask) for item in batch]
+    answers = await attempt_pack(run, [item.unit for item in batch], contexts)
+    shares = ask.account.share(len(batch)) if ask else []
+    limit = runtime.settings.output_max_bytes
+    return [
+        (item, end_of(run, item, _of(tries, item), [answer], share.to_json(), limit))
+        for item, answer, share in zip(batch, answers, shares, strict=True)
+    ]
+
+
+async def _judged(
+    runtime: Runtime, run: StageRun, item: LoadedUnit, ask: UnitAsk | None,
+    answers: Sequence[Answer],
+) -> Agreed | Failure | None:  # fmt: skip
+    """One more call decides between replicas that differ, where the plan wants a judge."""
+    if run.spec.agree != "judge" or run.spec.replicas == 1 or ask is None:
+        return None
+    limit = runtime.settings.output_max_bytes
+    checked = [checked_rows(run, item.unit, answer, limit) for answer in answers]
+    return await judge(ask, run, item.unit, checked)
+
+
+def _ends(
+    runtime: Runtime, run: StageRun, batch: Sequence[LoadedUnit], tries: Mapping[int, Tries],
+    answers: Sequence[Answer],
+) -> list[tuple[LoadedUnit, UnitEnd]]:  # fmt: skip
+    step, limit = run.spec.replicas, runtime.settings.output_max_bytes
+    return [
+        (
+            item,
+            end_of(run, item, _of(tries, item), answers[no * step : no * step + step], None, limit),
+        )
+        for no, item in enumerate(batch)
+    ]
+
+
+def _calls(
+    run: StageRun, item: LoadedUnit, tries: Tries, ask: UnitAsk | None
+) -> list[tuple[Unit, Context]]:
+    return [
+        (item.unit, context_of(run, item.unit, tries.made + 1, replica, ask))
         for replica in range(run.spec.replicas)
     ]
-    if run.capability.runs == "process":
-        answers = await attempt_in_child(runtime.children, run, calls)
-    else:
-        answers = list(await asyncio.gather(*(attempt_on_loop(run, *call) for call in calls)))
-    step = run.spec.replicas
-    return [answers[start : start + step] for start in range(0, len(answers), step)]
 
 
-def _context(run: StageRun, unit: Unit, attempt: int, replica: int) -> Context:
-    name = f"{run.record.job_id}/{run.record.name}/{unit.index}/{replica}"
-    return Context(
-        params=run.spec.params,
-        brief=run.record.brief,
-        prompt=_render(run, run.input, unit),
-        instructions=_render(run, run.instructions, unit),
-        output=run.spec.output,
-        attempt=attempt,
-        replica=replica,
-        timeout_s=run.spec.timeout_s,
-        idempotency_key=hashlib.sha256(name.encode()).hexdigest(),
-    )
-
-
-def _render(run: StageRun, template: CompiledTemplate | None, unit: Unit) -> str | None:
-    if template is None:
+def _ask(runtime: Runtime, run: StageRun, held: HeldShard, tries: Tries) -> UnitAsk | None:
+    if run.capability.queue != "model":
         return None
-    return render(
-        template, unit.rows, run.spec.unit.single_row, unit.key, run.one_row_tables,
-        before=unit.before, after=unit.after,
-    )  # fmt: skip
+    purse = runtime.purses.of(run.record.job_id)
+    return ask_of(runtime.door, run, held, tries, purse, runtime.stopping)
 
 
-def _settle(
-    runtime: Runtime, run: StageRun, held: HeldShard, item: LoadedUnit, attempt: int,
-    replicas: list[Answer],
-) -> float | None:  # fmt: skip
-    """Turn the replicas' answers into the unit's outcome; return a delay if it is tried again."""
-    checked = [_check(runtime, run, item.unit, answer) for answer in replicas]
-    combined = combine(checked, run.spec.agree) if run.spec.replicas > 1 else checked[0]
-    duration = max(answer.duration_ms for answer in replicas)
-    if isinstance(combined, Failure):
-        return _fail(runtime, run, held, item, attempt, combined, duration)
-    rows = _with_agreement(combined) if isinstance(combined, Agreed) else combined
-    outcomes = [_succeeded(run, item, attempt, rows, duration, replica=0)]
-    if run.spec.replicas > 1:
-        outcomes += _record(run, item, attempt, checked, replicas)
-    tries = [Attempted(item.unit.index, attempt, "succeeded")] if attempt > 1 else []
-    runtime.settler.put(held, outcomes, tries)
-    return None
+def _of(tries: Mapping[int, Tries], item: LoadedUnit) -> Tries:
+    return tries.get(item.unit.index, _NEVER)
 
 
-def _check(runtime: Runtime, run: StageRun, unit: Unit, answer: Answer) -> Rows | Failure:
-    if isinstance(answer.returned, Failure):
-        return answer.returned
-    return output_rows(run, unit, answer.returned, runtime.settings.output_max_bytes)
-
-
-def _fail(
-    runtime: Runtime, run: StageRun, held: HeldShard, item: LoadedUnit, attempt: int,
-    failure: Failure, duration: int,
-) -> float | None:  # fmt: skip
-    step = next_step(attempt, failure, run.spec.retries, random.random())  # noqa: S311 - jitter
-    ending = "retry" if isinstance(step, TryAgain) else step
-    tried = Attempted(
-        item.unit.index, attempt, ending, code=failure.code, detail=failure.detail,
-        duration_ms=duration,
-    )  # fmt: skip
-    if isinstance(step, TryAgain):
-        runtime.settler.put(held, [], [tried])
-        return step.delay_s
-    outcome = Settled(
-        item.unit.index, step, attempt, code=failure.code, detail=failure.detail,
-        unit_hash=_hash(run, item.unit, 0), source=item.source,
-        missing=item.missing, duration_ms=duration,
-    )  # fmt: skip
-    runtime.settler.put(held, [outcome], [tried])
-    return None
-
-
-def _succeeded(
-    run: StageRun, item: LoadedUnit, attempt: int, rows: Rows, duration: int, *, replica: int
-) -> Settled:
-    return Settled(
-        item.unit.index, "succeeded", attempt, replica=replica, output=rows,
-        unit_hash=_hash(run, item.unit, replica), source=item.source,
-        missing=item.missing, duration_ms=duration,
-    )  # fmt: skip
-
-
-def _record(
-    run: StageRun, item: LoadedUnit, attempt: int, checked: list[Rows | Failure],
-    replicas: list[Answer],
-) -> list[Settled]:  # fmt: skip
-    """Keep every replica's own answer beside the combined one: replicas 1, 2, ..."""
-    kept = []
-    for number, (rows, answer) in enumerate(zip(checked, replicas, strict=True), start=1):
-        if isinstance(rows, Failure):
-            kept.append(
-                Settled(
-                    item.unit.index,
-                    rows.outcome,
-                    attempt,
-                    replica=number,
-                    code=rows.code,
-                    detail=rows.detail,
-                    duration_ms=answer.duration_ms,
-                )
-            )
-        else:
-            kept.append(_succeeded(run, item, attempt, rows, answer.duration_ms, replica=number))
-    return kept
-
-
-def _with_agreement(agreed: Agreed) -> Rows:
-    return [{**row, "_agreement": agreed.share} for row in agreed.rows]
-
-
-def _hash(run: StageRun, unit: Unit, replica: int) -> str:
-    tables = {name: table.content_hash or table.id for name, table in run.over.items()}
-    return run.hasher.unit(
-        [{**unit.key}, *unit.rows],
-        _render(run, run.input, unit),
-        replica,
-        before=unit.before,
-        after=unit.after,
-        tables=tables if run.reads_tables else None,
-    )
+_NEVER = Tries()

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 
 from shared.capabilities.contract import Capability
-from shared.database import stages, tables
+from shared.database import jobs, keys, stages, tables
 from shared.database.engine import Connection, Engine
 from shared.database.stages import StageRecord
 from shared.database.tables import TableRecord
@@ -19,6 +19,7 @@ from shared.plans.unit_hash import StageHasher
 from shared.tables.store import read_range, rows_of, visible
 
 _KEPT_STAGES = 64
+SMALL_UNITS = 50  # a stage of so few units counts as small for the limiter's reserved share
 
 
 class StageNotRunnableError(RuntimeError):
@@ -27,6 +28,17 @@ class StageNotRunnableError(RuntimeError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What model calls need to know of the job. `weight` is project weight times priority."""
+
+    project_id: str
+    weight: float
+    small: bool
+    max_pack: int
+    reuse: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,15 @@ class StageRun:
     input: CompiledTemplate | None
     validator: Any
     hasher: StageHasher
+    job: JobFacts
+
+    @property
+    def pack(self) -> int:
+        """How many units share one model call; 1 unless plan and policy allow more."""
+        wanted = int(self.spec.params.get("pack", 1))
+        if not hasattr(self.capability, "run_pack") or self.spec.replicas > 1:
+            return 1
+        return max(1, min(wanted, self.job.max_pack))
 
     @property
     def reads_tables(self) -> bool:
@@ -107,6 +128,21 @@ def _prepare(
             output=spec.output,
             emit=spec.emit,
         ),
+        job=_job_facts(connection, record),
+    )
+
+
+def _job_facts(connection: Connection, record: StageRecord) -> JobFacts:
+    job = jobs.find(connection, record.job_id)
+    if job is None:
+        raise LookupError(f"job {record.job_id} is gone")
+    weight = keys.project_weight(connection, job.project_id)
+    return JobFacts(
+        project_id=job.project_id,
+        weight=float(weight * job.priority),
+        small=(record.unit_count or 0) <= SMALL_UNITS,
+        max_pack=int(job.policy.get("max_pack") or 1),
+        reuse=str(job.policy.get("reuse") or "parent"),
     )
 
 

@@ -5,12 +5,22 @@ from functools import cache
 from typing import Any
 
 from shared.capabilities import builtin, registry
+from shared.capabilities.builtin.agent import tools_of
 from shared.capabilities.contract import Capability, Columns, Manifest
 from shared.database import capabilities, keys, tables
 from shared.database.engine import Connection
 from shared.database.jobs import JobInput
 from shared.domain.columns import Column
-from shared.plans.facts import BUILT_INS, Limits, OutputProblem, PlanFacts, TableFacts
+from shared.llm.endpoints import Endpoints, endpoints_of
+from shared.llm.prices import token_prices
+from shared.plans.facts import (
+    BUILT_INS,
+    Limits,
+    ModelPrice,
+    OutputProblem,
+    PlanFacts,
+    TableFacts,
+)
 from shared.settings import Settings
 from shared.tables.sql import SqlRefused
 
@@ -33,6 +43,7 @@ def plan_facts(
     input table that is gone.
     """
     known = staged or {}
+    endpoints = endpoints_of(settings)
     installed = {
         manifest.name: manifest
         for manifest in map(Manifest.from_json, capabilities.manifests(connection))
@@ -44,10 +55,17 @@ def plan_facts(
         },
         capabilities=installed,
         known=BUILT_INS | frozenset(installed),
-        limits=_limits(policy, settings, keys.allows_external(connection, project_id)),
+        limits=_limits(
+            policy,
+            settings,
+            keys.allows_external(connection, project_id),
+            tools_of(installed.values()),
+        ),
         output=output,
         output_of=output_of,
         check_params=builtin.check_params,
+        model_available=bool(endpoints),
+        prices=_prices(endpoints),
     )
 
 
@@ -92,7 +110,9 @@ def _stored_facts(connection: Connection, item: JobInput, policy: Mapping[str, A
     )  # fmt: skip
 
 
-def _limits(policy: Mapping[str, Any], settings: Settings, allow_external: bool) -> Limits:
+def _limits(
+    policy: Mapping[str, Any], settings: Settings, allow_external: bool, tools: frozenset[str]
+) -> Limits:
     budget = policy.get("budget") or {}
     usd = budget.get("usd")
     return Limits(
@@ -100,8 +120,20 @@ def _limits(policy: Mapping[str, Any], settings: Settings, allow_external: bool)
         max_subtasks=settings.max_subtasks,
         max_tokens=budget.get("tokens"),
         budget_microusd=None if usd is None else round(usd * _MICRO),
+        tools=tools,
         allow_external=allow_external,
     )
+
+
+def _prices(endpoints: Endpoints) -> dict[str, ModelPrice]:
+    """Return what tokens cost by every name a plan may give; unknown prices are absent."""
+    found = {}
+    for name in endpoints.names():
+        endpoint = endpoints.find(name)
+        prices = token_prices(endpoint) if endpoint is not None else None
+        if prices is not None:
+            found[name] = ModelPrice(prices.input_usd_per_million, prices.output_usd_per_million)
+    return found
 
 
 def output_of(

@@ -38,5 +38,8 @@ class JobRequest:
     priority: int
     inputs: tuple[InputRequest, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)  # which endpoint stands for planner, ...
+    approval: str = "none"
+    pilot: dict[str, Any] | None = None
     request_id: str | None = None
     traceparent: str | None = None

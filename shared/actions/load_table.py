@@ -110,9 +110,9 @@ def stage_file(
     key_pointer: str,
 ) -> Staged:  # fmt: skip
     """Stage a file; rows that cannot be read are counted in the report, with line and reason."""
-    told, limits = file.format, _limits(loading)
+    told, limits = file.format, read_limits(loading.settings)
     with (
-        _unreadable_is_invalid(),
+        unreadable_is_invalid(),
         read_file(file.path, name=file.name, format=told, limits=limits) as reading,
     ):
         sink = _Sink(loading, table_ids, name, reading.columns, key, key_pointer)
@@ -129,20 +129,21 @@ def _stage(
         return stage_file(
             loading, table_ids, files[0], name=name, key=key, key_pointer="/query/key"
         )
-    with _unreadable_is_invalid(), open_documents(files, _limits(loading)) as documents:
+    with unreadable_is_invalid(), open_documents(files, read_limits(loading.settings)) as documents:
         sink = _Sink(loading, table_ids, name, documents.columns, key, "/query/key")
         for batch in documents.batches():
             sink.add(batch)
         return sink.finish(documents.report())
 
 
-def _limits(loading: Loading) -> ReadLimits:
-    settings = loading.settings
+def read_limits(settings: Settings) -> ReadLimits:
+    """Return what the reader of an uploaded file may use."""
     return ReadLimits(wall_s=settings.read_wall_s, memory_bytes=settings.read_memory_bytes)
 
 
 @contextmanager
-def _unreadable_is_invalid() -> Iterator[None]:
+def unreadable_is_invalid() -> Iterator[None]:
+    """Turn what is wrong with a file into the refusal of its request."""
     try:
         yield
     except Unreadable as error:

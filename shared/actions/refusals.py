@@ -41,6 +41,14 @@ class WrongState(Refusal):
     """The object is in a state that does not allow the action."""
 
 
+class Stale(Refusal):
+    """The object is no longer what the request was made for (`If-Match`)."""
+
+    def __init__(self, what: str) -> None:
+        detail = f"The {what} has changed since; read it again and send its ETag as If-Match."
+        super().__init__("stale", detail)
+
+
 class Invalid(Refusal):
     """The request itself is wrong."""
 

@@ -10,6 +10,7 @@ from shared.actions.input_tables import require_key, require_table
 from shared.actions.job_request import InputRequest, JobRequest
 from shared.actions.load_table import Loading, Staged, seal, stage_file, stage_rows, staging
 from shared.actions.refusals import Invalid, problems_of
+from shared.actions.require_planner import require_planner
 from shared.contracts.findings import json_pointer
 from shared.contracts.plan import PlanShapeError, load_plan
 from shared.database import audit, events, jobs, table_locks
@@ -42,10 +43,11 @@ def submit_job(
     """Store a job as `queued` and return it; the caller rings the planner after this.
 
     `before_commit(connection, job)` runs in the one short transaction that makes job, tables and
-    event visible together. Raises Invalid (`plan_invalid`, `key_not_unique`, `unreadable`, ...),
-    NotFound for a table of another project, WrongState for one that is still loading. Whatever is
-    raised, nothing is kept.
+    event visible together. Raises Invalid (`plan_invalid`, `key_not_unique`, `unreadable`,
+    `model_not_configured`, ...), NotFound for a table of another project, WrongState for one that
+    is still loading. Whatever is raised, nothing is kept.
     """
+    require_planner(settings, request)
     plan = _load_plan(request.plan)
     loading = Loading(engine, settings, actor, new_id("job"))
     with engine.connect() as connection:
@@ -150,6 +152,9 @@ def _new_job(loading: Loading, request: JobRequest, inputs: tuple[JobInput, ...]
         priority=request.priority,
         inputs=inputs,
         labels=request.labels,
+        models=request.models,
+        approval=request.approval,
+        pilot=request.pilot,
         request_id=request.request_id,
         traceparent=request.traceparent,
     )

@@ -5,15 +5,25 @@ attributes. `params` is a JSON Schema of the stage's parameters. `units` names t
 it takes. `queue` is ``model`` (waits) or ``cpu`` (computes). `runs` is ``loop`` (an ``async def
 run`` on the event loop) or ``process`` (a plain function in a killable child process). `output`
 is the JSON Schema of one output row, or a pure function of the input columns and the parameters
-that returns it. `emits` (optional, default ``one``) says whether a unit yields one row or many.
+that returns it, or None where the plan's stage has to say it. `emits` (optional, default ``one``)
+says whether a unit yields one row or many. `reusable` (optional, default True) is False where equal
+units may not share an answer, because it changes with time.
 
 An exception raised by `run` is an outcome: its attributes ``code`` (str), ``transient`` (bool,
-default False) and ``retry_after_s`` (float) are honoured where present.
+default False) and ``retry_after_s`` (float) are honoured where present. So are ``outcome``
+(``failed``, ``invalid`` or ``refused``; what the unit becomes), ``burns`` (False: the try does not
+count against the unit's retries), ``decided`` (True: `retry_after_s` is the whole pause), ``raw``
+(str, kept with the attempt) and ``pause`` (a reason, for which the whole job pauses).
+
+A capability with queue ``model`` may have ``pack(params) -> int`` and ``async run_pack(units,
+contexts)``, which returns one answer or exception per unit: several units then share one call.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from shared.domain.model_call import Reply
 
 Columns = list[dict[str, str]]  # [{"name": ..., "type": ...}], types as in shared.domain.columns
 OutputFunction = Callable[[Mapping[str, Columns], dict[str, Any]], dict[str, Any]]
@@ -46,6 +56,42 @@ class Unit:
     tables: dict[str, TableHandle] = field(default_factory=dict)
 
 
+class Ask(Protocol):
+    """The worker's door to the models: limits, budget, retries, fallbacks and accounts are kept."""
+
+    async def __call__(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        endpoint: str = "worker",
+        schema: dict[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+        tool_choice: str | Mapping[str, Any] | None = None,
+        max_output_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> Reply:
+        """Return a complete answer; raise what ends the attempt, with the attributes above."""
+        ...
+
+    async def raw(
+        self, body: Mapping[str, Any], *, endpoint: str = "worker"
+    ) -> tuple[int, str | None, Any]:
+        """Send a ready chat body as is; return (status, request id, decoded body)."""
+        ...
+
+    def context_tokens(self, endpoint: str) -> int:
+        """Return how many tokens the endpoint's model takes at most, in and out together."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What `run` may return instead of bare rows: with a text kept as the attempt's raw answer."""
+
+    rows: Any
+    raw: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a subtask is told besides its unit.
@@ -63,6 +109,8 @@ class Context:
     replica: int
     timeout_s: float
     idempotency_key: str
+    ask: Ask | None = None  # given to capabilities of the queue ``model``
+    render: Callable[[list[dict[str, Any]]], str] | None = None  # the prompt for a part of the rows
 
 
 class Capability(Protocol):
@@ -76,7 +124,7 @@ class Capability(Protocol):
     queue: str
     runs: str
     effects: str
-    output: dict[str, Any] | OutputFunction
+    output: dict[str, Any] | OutputFunction | None
 
     def run(self, unit: Unit, context: Context) -> Any:
         """Return one output row (dict) or, where it emits many, a list of them."""
@@ -102,6 +150,7 @@ class Manifest:
     output: dict[str, Any] | None
     computed_output: bool
     reads: str = "rows"  # "tables": gets table handles instead of rows
+    reusable: bool = True  # an equal unit of a model stage may take over an answer
 
     def to_json(self) -> dict[str, Any]:
         """Return the form stored in ``capabilities.manifest``."""
@@ -118,6 +167,7 @@ class Manifest:
             "output": self.output,
             "computed_output": self.computed_output,
             "reads": self.reads,
+            "reusable": self.reusable,
         }
 
     @staticmethod

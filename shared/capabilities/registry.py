@@ -21,7 +21,6 @@ _UNITS = ("rows", "group", "table")
 _BUILTIN_VALUES = {
     name: f"services.worker.capabilities.{name}:capability" for name in builtin.NAMES
 }
-_RESERVED = {*builtin.NAMES, *builtin.NOT_YET_AVAILABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,13 @@ def installed() -> dict[str, Capability]:
     return discover().capabilities
 
 
-def discover() -> Discovery:
-    """Load every capability of the entry point group; one that is broken is told, not raised."""
+def discover(*, with_models: bool = False) -> Discovery:
+    """Load every capability of the entry point group; one that is broken is told, not raised.
+
+    Those that call a model are left out unless `with_models`: no endpoint, no capability.
+    """
     found = Discovery()
-    for entry in [*_own_entries(), *_foreign_entries(found.problems)]:
+    for entry in [*_own_entries(with_models), *_foreign_entries(found.problems)]:
         if entry.name in found.capabilities:
             found.problems.append(f"{_told(entry)}: the name is already taken; it is left out.")
             continue
@@ -77,6 +79,7 @@ def manifest_of(capability: Capability) -> Manifest:
         output=fixed,
         computed_output=callable(capability.output),
         reads=getattr(capability, "reads", "rows"),
+        reusable=getattr(capability, "reusable", True),
     )
 
 
@@ -94,15 +97,19 @@ _ATTRIBUTES = (
 )
 
 
-def _own_entries() -> Iterable[EntryPoint]:
-    return [EntryPoint(name, value, GROUP) for name, value in _BUILTIN_VALUES.items()]
+def _own_entries(with_models: bool) -> Iterable[EntryPoint]:
+    return [
+        EntryPoint(name, value, GROUP)
+        for name, value in _BUILTIN_VALUES.items()
+        if with_models or name not in builtin.NEEDS_MODEL
+    ]
 
 
 def _foreign_entries(problems: list[str]) -> Iterable[EntryPoint]:
     for entry in sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value)):
         if _BUILTIN_VALUES.get(entry.name) == entry.value:
             continue
-        if entry.name in _RESERVED:
+        if entry.name in builtin.NAMES:
             problems.append(f"{_told(entry)}: the name belongs to a built-in; it is left out.")
             continue
         yield entry
@@ -154,7 +161,7 @@ def _check_choices(capability: Any) -> list[str]:
 
 def _check_schemas(capability: Any) -> list[str]:
     found = _check_schema("params", capability.params)
-    if not callable(capability.output):
+    if capability.output is not None and not callable(capability.output):
         found += _check_schema("output", capability.output)
     return found
 

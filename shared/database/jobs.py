@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from shared.database import pilots
 from shared.database.engine import to_json
 
 _FIELDS = """id, project_id, key_id, status, status_reason, mode, goal, planning, given_plan,
   output, policy, models, labels, priority, version, plan_version, plan_hash, finish_as,
   result_table_id, result_rows, coverage, usage, timings, failures, error, retry_of, forked_from,
-  request_id, traceparent, created_at, started_at, finished_at"""
+  approval, approved, pilot, paused_from, resumed_at, round, replan_round, request_id, traceparent,
+  created_at, started_at, finished_at"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,13 @@ class JobRecord:
     error: dict[str, Any] | None
     retry_of: str | None
     forked_from: str | None
+    approval: str  # none, plan or pilot
+    approved: dict[str, Any] | None  # {version, hash, by, high_microusd} of the last yes
+    pilot: dict[str, Any] | None  # what was asked, and later what came out
+    paused_from: str | None  # where /resume goes on
+    resumed_at: datetime | None
+    round: int  # of the plan that is shown
+    replan_round: int | None  # the round whose plan is due (shared/database/rounds.py)
     request_id: str | None
     traceparent: str | None
     created_at: datetime
@@ -78,6 +87,8 @@ class NewJob:
     inputs: tuple[JobInput, ...]
     models: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    approval: str = "none"
+    pilot: dict[str, Any] | None = None
     request_id: str | None = None
     traceparent: str | None = None
 
@@ -86,17 +97,20 @@ def insert(connection: Connection, job: NewJob) -> JobRecord:
     """Write a queued job with its inputs."""
     row = connection.execute(
         text(f"""INSERT INTO jobs (id, project_id, key_id, status, mode, goal, planning,
-            given_plan, output, policy, models, labels, priority, request_id, traceparent)
+            given_plan, output, policy, models, labels, priority, approval, pilot, request_id,
+            traceparent)
           VALUES (:id, :project_id, :key_id, 'queued', :mode, :goal, :planning,
             CAST(:given_plan AS jsonb), CAST(:output AS jsonb), CAST(:policy AS jsonb),
-            CAST(:models AS jsonb), CAST(:labels AS jsonb), :priority, :request_id, :traceparent)
+            CAST(:models AS jsonb), CAST(:labels AS jsonb), :priority, :approval,
+            CAST(:pilot AS jsonb), :request_id, :traceparent)
           RETURNING {_FIELDS}"""),
         {
             "id": job.id, "project_id": job.project_id, "key_id": job.key_id, "mode": job.mode,
             "goal": job.goal, "planning": job.planning, "priority": job.priority,
             "given_plan": _json_or_null(job.given_plan), "output": _json_or_null(job.output),
             "policy": to_json(job.policy), "models": to_json(job.models),
-            "labels": to_json(job.labels), "request_id": job.request_id,
+            "labels": to_json(job.labels), "approval": job.approval,
+            "pilot": _json_or_null(job.pilot), "request_id": job.request_id,
             "traceparent": job.traceparent,
         },
     ).mappings().one()  # fmt: skip
@@ -169,7 +183,7 @@ def lease_for_planning(
         text(f"""UPDATE jobs SET status = CASE status WHEN 'queued' THEN 'planning' ELSE status END,
             started_at = coalesce(started_at, clock_timestamp()), planner_id = :planner_id,
             planner_lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-          WHERE id = :id AND status IN ('queued', 'planning', 'running') AND (
+          WHERE id = :id AND status IN ('queued', 'planning', 'piloting', 'running') AND (
             planner_lease_until IS NULL OR planner_lease_until < clock_timestamp()
             OR planner_id = :planner_id)
           RETURNING {_FIELDS}"""),
@@ -183,7 +197,8 @@ def extend_planning(connection: Connection, job_id: str, planner_id: str, lease_
     return connection.execute(
         text("""UPDATE jobs SET
             planner_lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-          WHERE id = :id AND planner_id = :planner_id AND status IN ('planning', 'running')"""),
+          WHERE id = :id AND planner_id = :planner_id
+            AND status IN ('planning', 'piloting', 'running')"""),
         {"id": job_id, "planner_id": planner_id, "lease_s": lease_s},
     ).rowcount == 1  # fmt: skip
 
@@ -200,9 +215,14 @@ def release_planning(connection: Connection, job_id: str, planner_id: str) -> No
 def show_plan(
     connection: Connection, job_id: str, version: int, plan_hash: str
 ) -> JobRecord | None:
-    """planning -> running: the plan of this version is now the job's; None if it moved on."""
+    """planning -> running, awaiting_approval or piloting, as the job asks; None if it moved on.
+
+    The plan of this version is now the job's.
+    """
     row = connection.execute(
-        text(f"""UPDATE jobs SET status = 'running', plan_version = :version, plan_hash = :hash
+        text(f"""UPDATE jobs SET plan_version = :version, plan_hash = :hash,
+            status = CASE approval WHEN 'none' THEN 'running' WHEN 'pilot' THEN 'piloting'
+              ELSE 'awaiting_approval' END
           WHERE id = :id AND status = 'planning' RETURNING {_FIELDS}"""),
         {"id": job_id, "version": version, "hash": plan_hash},
     ).mappings().one_or_none()  # fmt: skip
@@ -295,9 +315,11 @@ def due_for_planning(connection: Connection, limit: int) -> list[str]:
     """Return ids of jobs with planning-side work and no live planning lease."""
     return list(
         connection.execute(
-            text("""SELECT id FROM jobs j WHERE (status IN ('queued', 'planning')
-              OR (status = 'running' AND EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id
-                AND (t.status = 'waiting' OR (t.status = 'open' AND NOT t.fully_cut)))))
+            text(f"""SELECT id FROM jobs j WHERE (status IN ('queued', 'planning')
+              OR (status = 'piloting' AND {pilots.DUE})
+              OR (status = 'running' AND (replan_round IS NOT NULL
+                OR EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id
+                  AND (t.status = 'waiting' OR (t.status = 'open' AND NOT t.fully_cut))))))
               AND finished_at IS NULL
               AND (planner_lease_until IS NULL OR planner_lease_until < clock_timestamp())
               ORDER BY id LIMIT :limit"""),
@@ -310,15 +332,15 @@ def due_for_collecting(connection: Connection, limit: int) -> list[str]:
     """Return ids of jobs with a stage that can be sealed or closed, or that can end."""
     return list(
         connection.execute(
-            text("""SELECT id FROM jobs j WHERE finished_at IS NULL AND (
-                status = 'finalizing'
+            text(f"""SELECT id FROM jobs j WHERE finished_at IS NULL AND (
+                status = 'finalizing' OR (status = 'piloting' AND {pilots.OVER})
                 OR (status = 'running' AND (
                   EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id AND (t.status = 'sealing'
                     OR (t.status = 'open' AND t.fully_cut AND NOT EXISTS (
                       SELECT 1 FROM shards s WHERE s.stage_id = t.id
                         AND s.status IN ('pending', 'dispatched', 'running')))))
-                  OR NOT EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id
-                    AND t.status IN ('waiting', 'open', 'sealing')))))
+                  OR (replan_round IS NULL AND NOT EXISTS (SELECT 1 FROM stages t
+                    WHERE t.job_id = j.id AND t.status IN ('waiting', 'open', 'sealing'))))))
               ORDER BY id LIMIT :limit"""),
             {"limit": limit},
         ).scalars()

@@ -89,6 +89,15 @@ def insert_project(connection: Connection, project_id: str, name: str) -> str:
     )
 
 
+def project_weight(connection: Connection, project_id: str) -> int:
+    """Return how much of what is shared a project gets, against others'."""
+    return int(
+        connection.execute(
+            text("SELECT weight FROM projects WHERE id = :id"), {"id": project_id}
+        ).scalar_one()
+    )
+
+
 def allows_external(connection: Connection, project_id: str) -> bool:
     """Return True when the project may run capabilities with effects on the outside."""
     return bool(

@@ -15,7 +15,7 @@ class PlanRecord:
 
     job_id: str
     version: int
-    engine: str  # given or rules
+    engine: str  # given, direct, model or rules
     document: dict[str, Any]
     hash: str
     findings: list[dict[str, Any]]
@@ -25,17 +25,19 @@ class PlanRecord:
 
 def insert(
     connection: Connection, job_id: str, version: int, *, engine: str, document: dict[str, Any],
-    hash_: str, findings: list[dict[str, Any]], price: dict[str, Any],
+    hash_: str, findings: list[dict[str, Any]], price: dict[str, Any], round_: int = 1,
 ) -> None:  # fmt: skip
     """Write a plan; the caller holds the job's row lock, so versions never collide."""
     connection.execute(
-        text("""INSERT INTO plans (job_id, version, engine, document, hash, findings, price)
+        text("""INSERT INTO plans (job_id, version, engine, document, hash, findings, price,
+            round)
           VALUES (:job_id, :version, :engine, CAST(:document AS jsonb), :hash,
-            CAST(:findings AS jsonb), CAST(:price AS jsonb))"""),
+            CAST(:findings AS jsonb), CAST(:price AS jsonb), :round)"""),
         {
             "job_id": job_id, "version": version, "engine": engine,
             "document": to_json(document), "hash": hash_,
             "findings": to_json(findings), "price": to_json(price),
+            "round": round_,
         },
     )  # fmt: skip
 

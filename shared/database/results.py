@@ -37,6 +37,20 @@ def failed_after(connection: Connection, stage_id: int, after_unit: int, limit: 
     )
 
 
+def reusable(
+    connection: Connection, project_id: str, hashes: list[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return unit hash (hex) -> output rows of a succeeded result of this project."""
+    found = connection.execute(
+        text("""SELECT DISTINCT ON (r.unit_hash) encode(r.unit_hash, 'hex') AS hash, r.output
+          FROM unnest(CAST(:hashes AS text[])) h JOIN results r ON r.unit_hash = decode(h, 'hex')
+          JOIN stages t ON t.id = r.stage_id JOIN jobs j ON j.id = t.job_id
+          WHERE r.outcome = 'succeeded' AND r.replica = 0 AND j.project_id = :project_id"""),
+        {"hashes": hashes, "project_id": project_id},
+    )
+    return {row.hash: row.output or [] for row in found}
+
+
 def failure_clusters(connection: Connection, job_id: str, limit: int = 100) -> list[dict[str, Any]]:
     """Return failed units by stage, code and wording (digits aside), the largest cluster first."""
     found = connection.execute(

@@ -1,7 +1,8 @@
 """Shards: pending -> dispatched -> running -> done | cancelled, under a lease with a fence."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -73,7 +74,7 @@ def waiting_jobs(connection: Connection, redispatch_s: float) -> dict[str, dict[
     """Return jobs with due shards: id -> {priority, weight, out}, `out` = announced or running."""
     rows = connection.execute(
         text("""WITH due AS (SELECT DISTINCT s.job_id FROM shards s JOIN jobs j ON j.id = s.job_id
-            WHERE j.status = 'running' AND s.status IN ('pending', 'dispatched')
+            WHERE j.status IN ('running', 'piloting') AND s.status IN ('pending', 'dispatched')
             AND s.due_at <= clock_timestamp() AND (s.dispatched_at IS NULL
               OR s.dispatched_at < clock_timestamp() - make_interval(secs => :again)))
           SELECT j.id, j.priority, p.weight,
@@ -110,6 +111,18 @@ def forget_dispatches(connection: Connection) -> int:
     ).rowcount
 
 
+def claimed_before_resume(connection: Connection, shard_id: int, known_for_s: float) -> bool:
+    """True when the job was resumed after the shard was claimed, or in the last `known_for_s`."""
+    return bool(
+        connection.execute(
+            text("""SELECT j.resumed_at > least(s.claimed_at,
+                clock_timestamp() - make_interval(secs => :known_for_s))
+              FROM shards s JOIN jobs j ON j.id = s.job_id WHERE s.id = :id"""),
+            {"id": shard_id, "known_for_s": known_for_s},
+        ).scalar_one_or_none()
+    )
+
+
 def is_alone(connection: Connection, shard_id: int) -> bool:
     """True when the shard may only run while its process runs nothing else (it lost two)."""
     return bool(
@@ -132,7 +145,8 @@ def claim(
             text(f"""UPDATE shards s SET status = 'running', fence = s.fence + 1,
                 worker_id = :worker_id, claimed_at = clock_timestamp(),
                 lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-              FROM jobs j WHERE s.id = :id AND j.id = s.job_id AND j.status = 'running'
+              FROM jobs j WHERE s.id = :id AND j.id = s.job_id
+                AND j.status IN ('running', 'piloting')
                 AND s.status IN ('pending', 'dispatched') AND s.due_at <= clock_timestamp()
                 AND s.capability = ANY(:capabilities) AND (NOT s.alone OR :alone)
               RETURNING {_FIELDS}"""),
@@ -152,7 +166,7 @@ def due_unheard(connection: Connection, capabilities: Sequence[str], limit: int)
     return list(
         connection.execute(
             text("""SELECT s.id FROM shards s JOIN jobs j ON j.id = s.job_id
-              WHERE s.status IN ('pending', 'dispatched') AND j.status = 'running'
+              WHERE s.status IN ('pending', 'dispatched') AND j.status IN ('running', 'piloting')
               AND s.due_at <= clock_timestamp() AND s.capability = ANY(:capabilities)
               ORDER BY s.id LIMIT :limit"""),
             {"capabilities": list(capabilities), "limit": limit},
@@ -162,24 +176,26 @@ def due_unheard(connection: Connection, capabilities: Sequence[str], limit: int)
 
 def extend_leases(
     connection: Connection, worker_id: str, held: Sequence[tuple[int, int]], lease_s: float
-) -> set[tuple[int, int]]:
-    """Extend the leases of `held` (shard id, fence); return those that are still held.
+) -> dict[tuple[int, int], bool]:
+    """Extend the leases of `held` (shard id, fence); return those still held: job paused or not.
 
-    A shard that is missing from the answer was rescued, cancelled or its job does not run.
+    A shard that is missing from the answer was rescued or cancelled. One of a paused job stays
+    held until its worker gives it back: what is under way is settled, nothing is lost.
     """
     rows = connection.execute(
         text("""UPDATE shards s SET
             lease_until = clock_timestamp() + make_interval(secs => :lease_s)
           FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS h(id, fence), jobs j
           WHERE s.id = h.id AND s.fence = h.fence AND s.status = 'running'
-            AND s.worker_id = :worker_id AND j.id = s.job_id AND j.status = 'running'
-          RETURNING s.id, s.fence"""),
+            AND s.worker_id = :worker_id AND j.id = s.job_id
+            AND j.status IN ('running', 'piloting', 'paused')
+          RETURNING s.id, s.fence, j.status = 'paused' AS paused"""),
         {
             "worker_id": worker_id, "lease_s": lease_s,
             "ids": [shard_id for shard_id, _ in held], "fences": [fence for _, fence in held],
         },
     )  # fmt: skip
-    return {(row.id, row.fence) for row in rows}
+    return {(row.id, row.fence): row.paused for row in rows}
 
 
 def settled_units(connection: Connection, shard: ShardRecord) -> set[int]:
@@ -193,14 +209,27 @@ def settled_units(connection: Connection, shard: ShardRecord) -> set[int]:
     )
 
 
-def attempts_of(connection: Connection, shard: ShardRecord) -> dict[int, int]:
-    """Return unit -> attempts that count against its retries (lost deliveries do not)."""
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How often a unit was tried: in all, counting against its retries, and by failure code."""
+
+    made: int = 0
+    burned: int = 0
+    by_code: dict[str, int] = field(default_factory=dict)
+
+
+def tries_of(connection: Connection, shard: ShardRecord) -> dict[int, Tries]:
+    """Return what earlier deliveries of these units came to (lost ones leave no trace here)."""
     rows = connection.execute(
-        text("""SELECT unit, max(number) AS number FROM attempts WHERE stage_id = :stage_id
-          AND unit BETWEEN :first AND :last GROUP BY unit"""),
+        text("""SELECT unit, max(last) AS made, sum(burned)::int AS burned,
+            jsonb_object_agg(code, tries) FILTER (WHERE code IS NOT NULL) AS by_code
+          FROM (SELECT unit, code, max(number) AS last, count(*) AS tries,
+              count(*) FILTER (WHERE burned) AS burned FROM attempts
+            WHERE stage_id = :stage_id AND unit BETWEEN :first AND :last AND replica = 0
+            GROUP BY unit, code) a GROUP BY unit"""),
         {"stage_id": shard.stage_id, "first": shard.first_unit, "last": shard.last_unit},
     )
-    return {row.unit: row.number for row in rows}
+    return {row.unit: Tries(row.made, row.burned, row.by_code or {}) for row in rows}
 
 
 def settle(
@@ -223,11 +252,15 @@ def settle(
 
 
 def finish(
-    connection: Connection, shard_id: int, fence: int, postponed: Sequence[int], delay_s: float
+    connection: Connection, shard_id: int, fence: int, postponed: Mapping[int, float]
 ) -> bool:
-    """running -> done; units that wait move to a child shard due in `delay_s`. False if stale."""
-    if postponed and not _split_off(connection, shard_id, fence, postponed, delay_s=delay_s):
-        return False
+    """running -> done; units that wait (unit -> seconds) move to child shards. False if stale.
+
+    Units whose waits differ by less than a factor of two share a child, due after the longest.
+    """
+    for units, delay_s in _by_wait(postponed):
+        if not _split_off(connection, shard_id, fence, units, delay_s=delay_s):
+            return False
     return (
         connection.execute(
             text("""UPDATE shards SET status = 'done', done_at = clock_timestamp(),
@@ -321,17 +354,25 @@ def cancel_open(connection: Connection, job_id: str) -> int:
     ).rowcount
 
 
+def _by_wait(postponed: Mapping[int, float]) -> list[tuple[list[int], float]]:
+    waits: dict[int, dict[int, float]] = {}
+    for unit, delay_s in postponed.items():
+        waits.setdefault(math.ceil(math.log2(delay_s + 1)), {})[unit] = delay_s
+    return [(sorted(alike), max(alike.values())) for alike in waits.values()]
+
+
 def _insert_attempts(
     connection: Connection, stage_id: int, shard_id: int, fence: int, worker_id: str,
     attempts: Sequence[Attempted],
 ) -> None:  # fmt: skip
     connection.execute(
         text("""INSERT INTO attempts (stage_id, unit, replica, number, shard_id, fence, outcome,
-            code, detail, raw, duration_ms, worker_id)
+            code, detail, raw, duration_ms, burned, usage, worker_id)
           SELECT :stage_id, unit, replica, number, :shard_id, :fence, outcome, code, detail, raw,
-            duration_ms, :worker_id
+            duration_ms, burned, usage, :worker_id
           FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(unit bigint, replica smallint,
-            number smallint, outcome text, code text, detail text, raw text, duration_ms int)
+            number smallint, outcome text, code text, detail text, raw text, duration_ms int,
+            burned boolean, usage jsonb)
           ON CONFLICT DO NOTHING"""),
         {
             "stage_id": stage_id, "shard_id": shard_id, "fence": fence, "worker_id": worker_id,
@@ -346,12 +387,13 @@ def _insert_results(
 ) -> None:  # fmt: skip
     connection.execute(
         text("""WITH written AS (INSERT INTO results (stage_id, unit, replica, shard_id, outcome,
-              code, detail, output, unit_hash, source, missing, attempt, worker_id, duration_ms)
+              code, detail, output, unit_hash, source, missing, attempt, worker_id, duration_ms,
+              usage)
             SELECT :stage_id, unit, replica, :shard_id, outcome, code, detail, output,
-              decode(unit_hash, 'hex'), source, missing, attempt, :worker_id, duration_ms
+              decode(unit_hash, 'hex'), source, missing, attempt, :worker_id, duration_ms, usage
             FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(unit bigint, replica smallint,
               outcome text, code text, detail text, output jsonb, unit_hash text, source jsonb,
-              missing int, attempt smallint, duration_ms int)
+              missing int, attempt smallint, duration_ms int, usage jsonb)
             ON CONFLICT DO NOTHING RETURNING outcome, replica)
           UPDATE shards SET succeeded = succeeded + w.good, failed = failed + w.bad
           FROM (SELECT count(*) FILTER (WHERE outcome = 'succeeded') AS good,

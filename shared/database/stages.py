@@ -13,8 +13,8 @@ from shared.domain.wait_reason import StageSituation, stage_wait
 
 _FIELDS = """id, job_id, plan_version, no, name, status, status_reason, spec, brief, capability,
   capability_version, queue, reads, columns, keys, max_failed, is_result, source_table_id,
-  output_table_id, unit_count, missing, cut_units, fully_cut, succeeded, failed, skipped, cancelled,
-  opened_at, closed_at"""
+  output_table_id, unit_count, missing, cut_units, fully_cut, ended_early, pilot_units,
+  succeeded, failed, skipped, cancelled, opened_at, closed_at"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class StageRecord:
     missing: dict[str, int] | None  # members a group lacks, by shared.domain.group_key
     cut_units: int
     fully_cut: bool
+    ended_early: dict[str, Any] | None  # why what is left was skipped
+    pilot_units: list[int] | None  # ascending; cut for the pilot, so not again with the rest
     succeeded: int
     failed: int
     skipped: int
@@ -162,15 +164,36 @@ def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
 
 
 def ready_to_open(connection: Connection, job_id: str) -> list[StageRecord]:
-    """Return waiting stages all of whose inputs are sealed."""
+    """Return waiting stages all of whose inputs are sealed, if the job runs or is piloting."""
     rows = connection.execute(
         text(f"""SELECT {_FIELDS} FROM stages t WHERE job_id = :id AND status = 'waiting'
+          AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = t.job_id
+            AND j.status IN ('running', 'piloting'))
           AND NOT EXISTS (SELECT 1 FROM jsonb_each_text(t.reads) r
             LEFT JOIN tables i ON i.id = r.value WHERE i.status IS DISTINCT FROM 'sealed')
           ORDER BY no"""),
         {"id": job_id},
     ).mappings()
     return [_record(row) for row in rows]
+
+
+def drop_waiting(connection: Connection, job_id: str) -> None:
+    """Forget the waiting stages of a plan that is replaced, their tables, and literals now unread.
+
+    The caller holds the job's row lock and knows that nothing has been opened.
+    """
+    connection.execute(
+        text("""WITH gone AS (DELETE FROM stages WHERE job_id = :id AND status = 'waiting'
+            RETURNING output_table_id)
+          DELETE FROM tables t USING gone WHERE t.id = gone.output_table_id"""),
+        {"id": job_id},
+    )
+    connection.execute(
+        text("""DELETE FROM tables t WHERE t.job_id = :id AND t.kind = 'literal' AND NOT EXISTS (
+            SELECT 1 FROM stages s, jsonb_each_text(s.reads) r
+            WHERE s.job_id = :id AND r.value = t.id)"""),
+        {"id": job_id},
+    )
 
 
 def open_stage(
@@ -206,10 +229,23 @@ def note_cut(connection: Connection, stage_id: int, cut_from: int, cut_to: int) 
     return (
         connection.execute(
             text("""UPDATE stages SET cut_units = :cut_to, fully_cut = (:cut_to >= unit_count)
-              WHERE id = :id AND cut_units = :cut_from AND status = 'open'"""),
+              WHERE id = :id AND cut_units = :cut_from AND status = 'open'
+                AND ended_early IS NULL"""),
             {"id": stage_id, "cut_from": cut_from, "cut_to": cut_to},
         ).rowcount
         == 1
+    )
+
+
+def end_early(connection: Connection, job_id: str, reason: dict[str, Any]) -> bool:
+    """Call every open stage fully cut: its shards are cancelled next, and it closes as it is."""
+    return (
+        connection.execute(
+            text("""UPDATE stages SET fully_cut = true, ended_early = CAST(:reason AS jsonb)
+              WHERE job_id = :id AND status = 'open' AND ended_early IS NULL"""),
+            {"id": job_id, "reason": to_json(reason)},
+        ).rowcount
+        > 0
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 JobStatus = Literal[
     "queued",  # api: stored, waits for a planner
     "planning",  # planner: holds the planning lease
-    "piloting",  # planner: a few units run first (not in this version)
-    "awaiting_approval",  # planner: a person decides (not in this version)
+    "piloting",  # planner: a few units run first
+    "awaiting_approval",  # planner, or collector after a pilot: a person decides
     "running",  # planner: the plan is visible, its stages are worked
     "paused",  # operator, budget or breaker: nothing new starts, /resume goes on
     "finalizing",  # api or collector: no new work; the record is being written

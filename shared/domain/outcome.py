@@ -26,6 +26,7 @@ class Settled:
     source: list[list[int]] | None = None
     missing: int = 0
     duration_ms: int = 0
+    usage: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,5 @@ class Attempted:
     detail: str | None = None
     raw: str | None = None
     duration_ms: int = 0
+    burned: bool = True  # counts against the unit's retries
+    usage: dict[str, int] | None = None

@@ -51,6 +51,8 @@ def job_wait(
         return stored_reason
     if status in {"queued", "planning"}:
         return {"kind": "planner"}
+    if status == "awaiting_approval":
+        return {"kind": "approval"}
     if status == "finalizing":
         return {"kind": "collector"}
     if status != "running" or None in stages:

@@ -91,7 +91,7 @@ class RunningJob:
         self, shard: ShardRecord, postponed: tuple[int, ...] = (), delay_s: float = 0
     ) -> bool:
         with self.engine.begin() as tx:
-            return shards.finish(tx, shard.id, shard.fence, postponed, delay_s)
+            return shards.finish(tx, shard.id, shard.fence, dict.fromkeys(postponed, delay_s))
 
     def work_off(self, outcome: Any = "succeeded", column: str = "word") -> None:
         """Claim, settle and finish every shard that is due; `column` is that of the output."""

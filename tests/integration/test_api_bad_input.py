@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from shared.actions.keys import create_key, revoke_key
 from shared.settings import Settings
-from tests.integration.api_door import JOB, REDACT_PLAN, TICKETS, Api, problem
+from tests.integration.api_door import JOB, NOT_HERE, REDACT_PLAN, TICKETS, Api, problem
 
 UNKNOWN_JOB = "job_" + "0" * 26
 UNKNOWN_TABLE = "tbl_" + "0" * 26
@@ -179,20 +179,35 @@ FIELDS = [
     ),
 ]
 
-LATER = [
-    Case("webhook", job(webhook={"url": "http://x"}), 422, "invalid", "/webhook"),
-    Case("approval", job(approval="plan"), 422, "invalid", "/approval"),
-    Case("pilot", job(pilot={"units": 2}), 422, "invalid", "/pilot"),
-    Case("model planning", job(planning="model"), 422, "invalid", "/planning"),
-    Case("worker model", job(models={"worker": "m"}), 422, "invalid", "/models/worker"),
-    Case("deadline", job(policy={"deadline_s": 5}), 422, "invalid", "/policy/deadline_s"),
+MODELS = [
+    Case("approval unknown", job(approval="maybe"), 422, "invalid", "/approval"),
+    Case("model is a number", job(models={"worker": 1}), 422, "invalid", "/models/worker"),
+    Case("model is empty", job(models={"planner": ""}), 422, "invalid", "/models/planner"),
+    Case("model of nobody", job(models={"boss": "m"}), 422, "invalid", "/models/boss"),
+    Case("a plan to be planned", job(planning="model"), 422, "invalid", "/planning"),
+    Case("pilot of none", job(pilot={"units": 0}), 422, "invalid", "/pilot/units"),
+    Case("pilot of half", job(pilot={"units": 1.5}), 422, "invalid", "/pilot/units"),
+    Case("pilot unlimited", job(pilot={"auto_approve": {}}), 422, "invalid", "/pilot/auto_approve"),
     Case(
-        "budget in seconds",
-        job(policy={"budget": {"seconds": 5}}),
+        "pilot for less than nothing",
+        job(pilot={"auto_approve": {"max_usd": -1}}),
+        422,
+        "invalid",
+        "/pilot/auto_approve/max_usd",
+    ),
+    Case("on_budget unknown", job(policy={"on_budget": "x"}), 422, "invalid", "/policy/on_budget"),
+    Case(
+        "negative seconds",
+        job(policy={"budget": {"seconds": -1}}),
         422,
         "invalid",
         "/policy/budget/seconds",
     ),
+]
+
+LATER = [
+    Case("webhook", job(webhook={"url": "http://x"}), 422, "invalid", "/webhook"),
+    Case("deadline", job(policy={"deadline_s": 5}), 422, "invalid", "/policy/deadline_s"),
     Case("url input", inputs(t={"url": "http://127.0.0.1/"}), 422, "invalid", "/inputs/t/url"),
     Case("stream input", inputs(t={"stream": True}), 422, "invalid", "/inputs/t/stream"),
 ]
@@ -254,7 +269,7 @@ PLANS = [
     ("unknown_table", "/plan/stages/0/over", plan(stage={"over": "tikets"})),
     ("unknown_column", None, plan(stage={"params": {"field": "body"}})),
     ("unknown_capability", "/plan/stages/0/capability", plan(stage={"capability": "redakt"})),
-    ("capability_unavailable", "/plan/stages/0/capability", plan(stage={"capability": "llm"})),
+    ("capability_unavailable", "/plan/stages/0/capability", plan(stage={"capability": NOT_HERE})),
     ("unknown_result", "/plan/result/table", plan(result={"table": "x"})),
     ("sql_not_one_select", None, sql("DROP TABLE tickets")),
     ("sql_unknown_table", None, sql("SELECT * FROM secrets")),
@@ -302,7 +317,7 @@ UPLOADS = [
     Case("compressed", upload(b"x", kind="text/csv", coding="gzip"), 415, "unsupported_media_type"),
 ]
 
-ALL = [*BODIES, *FIELDS, *LATER, *INPUTS, *QUERIES, *UPLOADS]
+ALL = [*BODIES, *FIELDS, *MODELS, *LATER, *INPUTS, *QUERIES, *UPLOADS]
 
 
 def test_bad_input_is_answered_and_leaves_nothing(api: Api, subtests: pytest.Subtests) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from shared.database import jobs, shards
+from shared.database.shards import Tries
 from shared.domain.outcome import Attempted, Settled
 from shared.settings import Settings
 from tests.integration.running_job import LEASE_S, RunningJob, outcome_of, running_job
@@ -158,12 +159,12 @@ def test_a_heartbeat_extends_only_what_is_still_held(job: RunningJob, database: 
     job.run("UPDATE shards SET fence = fence + 1 WHERE id = :id", id=taken.id)
     keys = [(one.id, one.fence) for one in (held, taken, other)] + [(10**9, 1)]
     with database.begin() as tx:
-        assert shards.extend_leases(tx, "wrk_a", keys, LEASE_S) == {(held.id, held.fence)}
+        assert shards.extend_leases(tx, "wrk_a", keys, LEASE_S) == {(held.id, held.fence): False}
 
-    # and nothing of a job that stopped
+    # that of a paused job is held too, until its worker gives it back
     job.run("UPDATE jobs SET status = 'paused'")
     with database.begin() as tx:
-        assert shards.extend_leases(tx, "wrk_a", keys, LEASE_S) == set()
+        assert shards.extend_leases(tx, "wrk_a", keys, LEASE_S) == {(held.id, held.fence): True}
 
 
 def test_cancelling_refuses_what_comes_after_it(job: RunningJob, database: Engine) -> None:
@@ -189,7 +190,10 @@ def test_attempts_are_counted_per_unit_and_written_once(job: RunningJob, databas
         with database.begin() as tx:
             shards.settle(tx, shard.id, shard.fence, "wrk_a", [], tries)
     with database.connect() as connection:
-        assert shards.attempts_of(connection, shard) == {0: 1, 2: 2}
+        assert shards.tries_of(connection, shard) == {
+            0: Tries(1, 1, {"busy": 1}),
+            2: Tries(2, 2, {}),
+        }
         assert shards.settled_units(connection, shard) == set()
     assert len(job.rows("SELECT * FROM attempts")) == 3
 

@@ -31,7 +31,7 @@ def get_plan(job_id: str) -> Response:
         plan = plans.find(connection, job.id, version)
     if plan is None:
         raise not_found("plan")
-    return answer_with_etag(plan_object(plan))
+    return answer_with_etag(plan_object(plan), tag=plan.hash)
 
 
 @blueprint.get("/stages")

@@ -104,7 +104,7 @@ def get_job(job_id: str) -> Response:
     given = query.known("wait")
     job = _await_end(job_id, query.whole_number(given, "wait", 0, 0, LONGEST_WAIT_S))
     with wired().engine.connect() as connection:
-        return answer_with_etag(job_object(connection, job))
+        return answer_with_etag(job_object(connection, job), version=job.version)
 
 
 def _await_end(job_id: str, wait_s: int) -> JobRecord:

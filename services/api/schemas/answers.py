@@ -109,6 +109,12 @@ class JobSchema(Schema):
     source = fields.Nested(SourceSchema, required=True)
     retry_of = _text(required=True)
     forked_from = _text(required=True)
+    approval = fields.String(required=True, metadata={"enum": ["none", "plan", "pilot"]})
+    approved = fields.Raw(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The last yes: version, hash, by, high_microusd."},
+    )
     pilot = fields.Raw(required=True, allow_none=True)
     created_at = fields.String(required=True)
     started_at = _text(required=True)
@@ -132,6 +138,16 @@ class PlanSchema(Schema):
     findings = fields.List(fields.Dict(), required=True)
     price = fields.Dict(required=True)
     created_at = fields.String(required=True)
+
+
+class EstimateSchema(Schema):
+    """What a job would do and cost; nothing of it is stored."""
+
+    engine = fields.String(required=True)
+    plan = fields.Dict(required=True)
+    hash = fields.String(required=True)
+    findings = fields.List(fields.Dict(), required=True)
+    price = fields.Dict(required=True)
 
 
 class StageSchema(Schema):
@@ -248,6 +264,7 @@ class CapabilitySchema(Schema):
     emits = fields.String(required=True)
     output = _object()
     computed_output = fields.Boolean(required=True)
+    reusable = fields.Boolean(required=True)
     reads = fields.String(required=True)
 
 

@@ -22,7 +22,9 @@ MAX_GOAL = 20_000
 MAX_INPUTS = 20
 MAX_LABELS = 64
 _TABLE_ID = re.compile(r"tbl_[0-9a-hjkmnp-tv-z]{26}\Z")
+DEFAULT_PILOT = 20
 _COLUMN = 500
+_MODEL = 200
 _SOURCES = ("rows", "text", "table", "url", "stream")
 
 
@@ -73,11 +75,11 @@ class InputSchema(StrictSchema):
 
 
 class BudgetSchema(StrictSchema):
-    """What a job may spend; deterministic work costs nothing."""
+    """What a job may spend; deterministic work costs nothing. `seconds` are of calls."""
 
     usd = Fraction(0, 1_000_000, allow_none=True, load_default=None)
     tokens = WholeNumber(allow_none=True, load_default=None, validate=validate.Range(0, 10**15))
-    seconds = NotYet()
+    seconds = Fraction(0, 10**9, allow_none=True, load_default=None)
 
 
 class PolicySchema(StrictSchema):
@@ -96,10 +98,30 @@ class PolicySchema(StrictSchema):
 
 
 class ModelsSchema(StrictSchema):
-    """Which models to use; this version has none."""
+    """Which configured endpoints stand for the planner's and the workers' model."""
 
-    planner = NotYet()
-    worker = NotYet()
+    planner = Text(_MODEL, allow_none=True, load_default=None)
+    worker = Text(_MODEL, allow_none=True, load_default=None)
+
+
+class AutoApproveSchema(StrictSchema):
+    """Limits within which a pilot's report is a yes by itself."""
+
+    max_usd = Fraction(0, 1_000_000, allow_none=True, load_default=None)
+    min_success = Fraction(0, 1, allow_none=True, load_default=None)
+
+
+class PilotSchema(StrictSchema):
+    """A few units run first; a report of them, then a yes, and only then the rest."""
+
+    units = WholeNumber(load_default=DEFAULT_PILOT, validate=validate.Range(1, 1_000))
+    auto_approve = fields.Nested(AutoApproveSchema, allow_none=True, load_default=None)
+
+    @validates_schema
+    def _some_limit(self, data: dict[str, Any], **_: Any) -> None:
+        limits = data.get("auto_approve")
+        if limits is not None and all(value is None for value in limits.values()):
+            raise ValidationError("Give a limit: max_usd, min_success or both.", "auto_approve")
 
 
 class JobRequestSchema(StrictSchema):
@@ -114,15 +136,15 @@ class JobRequestSchema(StrictSchema):
         load_default=None,
         metadata={"description": "JSON Schema of one result row."},
     )
-    planning = Choice(("auto", "rules", "given"), ("direct", "model"), load_default="auto")
+    planning = Choice(("auto", "direct", "model", "rules", "given"), load_default="auto")
     plan = fields.Raw(
         allow_none=True,
         load_default=None,
         metadata={"description": "A plan document; it is checked by the linter."},
     )
     workflow = NotYet()
-    approval = Choice(("none",), ("plan", "pilot"), load_default="none")
-    pilot = NotYet()
+    approval = Choice(("none", "plan", "pilot"), load_default="none")
+    pilot = fields.Nested(PilotSchema, allow_none=True, load_default=None)
     policy = fields.Nested(PolicySchema, load_default=lambda: PolicySchema().load({}))
     models = fields.Nested(ModelsSchema, load_default=dict, allow_none=True)
     labels = Named(
@@ -141,11 +163,16 @@ class JobRequestSchema(StrictSchema):
             raise ValidationError("Say what to do: a goal, or a plan.", "goal")
         if data.get("planning") == "given" and plan is None:
             raise ValidationError("`given` needs a plan.", "planning")
-        if data.get("planning") == "rules" and plan is not None:
+        if data.get("planning") in ("rules", "model", "direct") and plan is not None:
             raise ValidationError("With a plan, planning is `given` or `auto`.", "planning")
 
     @post_load
     def _nothing_is_empty(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if data["pilot"] is not None:
+            data["approval"] = "pilot"
+        elif data["approval"] == "pilot":
+            data["pilot"] = PilotSchema().load({})
         return data | {
-            name: data[name] if data[name] is not None else {} for name in ("inputs", "labels")
+            name: data[name] if data[name] is not None else {}
+            for name in ("inputs", "labels", "models")
         }

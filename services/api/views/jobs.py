@@ -1,8 +1,10 @@
 """The job object and the objects that hang below a job."""
 
+from dataclasses import asdict
 from typing import Any
 
 from services.api.answers import milliseconds, moment
+from shared.actions.estimate import Estimate
 from shared.database import job_list, jobs, stages
 from shared.database.engine import Connection
 from shared.database.jobs import JobRecord
@@ -53,6 +55,17 @@ def plan_object(plan: PlanRecord) -> dict[str, Any]:
         "findings": plan.findings,
         "price": plan.price,
         "created_at": moment(plan.created_at),
+    }
+
+
+def estimate_object(made: Estimate) -> dict[str, Any]:
+    """Return an estimate: the plan a job would have, its findings and price."""
+    return {
+        "engine": made.engine,
+        "plan": made.document,
+        "hash": made.hash,
+        "findings": [asdict(finding) for finding in made.findings],
+        "price": made.price.to_json(),
     }
 
 
@@ -122,7 +135,9 @@ def _job(
         "source": {"trigger": None, "delivery": None},
         "retry_of": job.retry_of,
         "forked_from": job.forked_from,
-        "pilot": None,
+        "approval": job.approval,
+        "approved": job.approved,
+        "pilot": job.pilot,
         "created_at": moment(job.created_at),
         "started_at": moment(job.started_at),
         "finished_at": moment(job.finished_at),
@@ -146,7 +161,9 @@ def _job(
 
 def _links(job_id: str) -> dict[str, str]:
     own = f"/v1/jobs/{job_id}"
-    parts = ("plan", "stages", "subtasks", "failures", "results", "events", "cancel")
+    parts = (
+        "plan", "stages", "subtasks", "failures", "results", "events", "cancel", "pause", "resume",
+    )  # fmt: skip
     return {"self": own} | {part: f"{own}/{part}" for part in parts}
 
 

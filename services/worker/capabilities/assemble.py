@@ -1,6 +1,6 @@
 """Joins the facts of a built-in with the function that runs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,23 +23,29 @@ class BuiltIn:
     effects: str
     emits: str
     reads: str
-    output: OutputFunction
+    reusable: bool
+    output: OutputFunction | None
     run: Run
 
 
-def assemble(manifest: Manifest, output: OutputFunction, run: Run) -> BuiltIn:
+@dataclass(frozen=True, slots=True)
+class PackingBuiltIn(BuiltIn):
+    """A capability that can also answer several units in one go."""
+
+    run_pack: Callable[[Sequence[Unit], Sequence[Context]], Any]
+
+
+def assemble(manifest: Manifest, output: OutputFunction | None, run: Run) -> BuiltIn:
     """Return the capability with these facts; `run` must be a function of a module."""
-    return BuiltIn(
-        name=manifest.name,
-        version=manifest.version,
-        description=manifest.description,
-        params=manifest.params,
-        units=manifest.units,
-        queue=manifest.queue,
-        runs=manifest.runs,
-        effects=manifest.effects,
-        emits=manifest.emits,
-        reads=manifest.reads,
-        output=output,
-        run=run,
-    )
+    return BuiltIn(**fields_of(manifest), output=output, run=run)
+
+
+def fields_of(manifest: Manifest) -> dict[str, Any]:
+    """Return the facts a capability object repeats."""
+    return {
+        name: getattr(manifest, name)
+        for name in (
+            "name", "version", "description", "params", "units", "queue", "runs", "effects",
+            "emits", "reads", "reusable",
+        )
+    }  # fmt: skip

@@ -7,19 +7,27 @@ Pointer below ``params`` and a sentence).
 
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-from shared.capabilities.builtin import extract, model, redact, split, sql, summarize
-from shared.capabilities.builtin.model import NOT_YET_AVAILABLE
+from shared.capabilities.builtin import (
+    agent,
+    chat,
+    extract,
+    fetch,
+    llm,
+    redact,
+    split,
+    sql,
+    summarize,
+)
 from shared.capabilities.contract import Columns, Manifest
 
 __all__ = [
     "NAMES",
-    "NOT_YET_AVAILABLE",
+    "NEEDS_MODEL",
     "check_params",
     "manifests",
     "output_schema",
-    "unavailable_manifests",
 ]
 
 _MODULES: dict[str, ModuleType] = {
@@ -28,19 +36,19 @@ _MODULES: dict[str, ModuleType] = {
     "redact": redact,
     "summarize": summarize,
     "extract": extract,
+    "fetch": fetch,
+    "chat": chat,
+    "agent": agent,
+    "llm": llm,
 }
 
 NAMES: tuple[str, ...] = tuple(_MODULES)
+NEEDS_MODEL: frozenset[str] = agent.MODEL_RUN  # a worker without an endpoint does not offer these
 
 
 def manifests() -> dict[str, Manifest]:
     """Return the manifests of the capabilities that ship with every worker, by name."""
     return {name: module.MANIFEST for name, module in _MODULES.items()}
-
-
-def unavailable_manifests() -> dict[str, Manifest]:
-    """Return the manifests of capabilities that are described but not built yet, by name."""
-    return dict(model.MANIFESTS)
 
 
 def output_schema(
@@ -51,8 +59,8 @@ def output_schema(
     `inputs` maps table names to columns. None for a name that is not built in and for the
     model-run ones, whose output the plan gives.
     """
-    module = _MODULES.get(name)
-    return None if module is None else module.output(inputs, params)
+    output = getattr(_MODULES.get(name), "output", None)
+    return None if output is None else cast("dict[str, Any]", output(inputs, params))
 
 
 def check_params(name: str, params: dict[str, Any]) -> list[tuple[str, str]]:

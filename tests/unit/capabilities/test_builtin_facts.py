@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from services.worker.capabilities import extract, redact, split, summarize
+from services.worker.capabilities import extract, fetch, llm, redact, split, summarize
 from shared.capabilities import builtin
+from shared.capabilities.builtin.agent import tools_of
 from shared.capabilities.contract import Manifest
 from shared.domain.columns import Column, columns_of_schema
 from tests.unit.capabilities.units import context_of, unit_of
@@ -16,9 +17,7 @@ from tests.unit.capabilities.units import context_of, unit_of
 TEXT = {"t": [{"name": "text", "type": "string"}]}
 
 
-@pytest.mark.parametrize(
-    "manifest", [*builtin.manifests().values(), *builtin.unavailable_manifests().values()]
-)
+@pytest.mark.parametrize("manifest", builtin.manifests().values())
 def test_a_manifest_survives_postgres_and_its_schema_is_valid(manifest: Manifest) -> None:
     assert Manifest.from_json(manifest.to_json()) == manifest
     Draft202012Validator.check_schema(manifest.params)
@@ -26,7 +25,7 @@ def test_a_manifest_survives_postgres_and_its_schema_is_valid(manifest: Manifest
 
 def test_the_names_of_manifests_are_their_keys() -> None:
     assert all(manifest.name == name for name, manifest in builtin.manifests().items())
-    assert tuple(builtin.unavailable_manifests()) == builtin.NOT_YET_AVAILABLE
+    assert tuple(builtin.manifests()) == builtin.NAMES
 
 
 @pytest.mark.parametrize(
@@ -56,8 +55,23 @@ def test_the_columns_of_redact_are_the_field_and_entities() -> None:
     assert columns_of_schema(schema) == (Column("text", "string"), Column("entities", "json"))
 
 
-def test_a_name_that_is_not_built_in_has_no_output() -> None:
-    assert builtin.output_schema("llm", TEXT, {}) is None
+@pytest.mark.parametrize("name", ["llm", "no_such_name"])
+def test_what_the_plan_describes_or_nobody_knows_has_no_output_of_its_own(name: str) -> None:
+    assert builtin.output_schema(name, TEXT, {}) is None
+
+
+def test_an_agent_may_list_its_own_tools_and_deterministic_capabilities_of_rows() -> None:
+    found = tools_of(builtin.manifests().values())
+
+    assert found == {"sql", "fetch", "search_text", "split", "redact", "summarize", "extract"}
+
+
+def test_answers_that_change_with_time_are_not_reused() -> None:
+    once = {name for name, manifest in builtin.manifests().items() if not manifest.reusable}
+
+    assert once == {"fetch", "chat"}
+    assert fetch.capability.reusable is False
+    assert llm.capability.reusable is True
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from shared.capabilities import builtin
-from shared.capabilities.builtin.model import MANIFESTS as MODEL_MANIFESTS
 from shared.capabilities.contract import Manifest
 from shared.contracts.plan import load_plan
 from shared.domain.columns import Column
@@ -50,8 +49,9 @@ POST = Manifest(
 
 def facts(*models: str, tables: dict[str, TableFacts] | None = None, **changes: Any) -> PlanFacts:
     """Facts over tickets and a play; `models` names model-run capabilities that are there."""
-    here = builtin.manifests() | {"post_comment": POST}
-    here |= {name: MODEL_MANIFESTS[name] for name in models}
+    everything = builtin.manifests()
+    here = {name: one for name, one in everything.items() if one.queue == "cpu"}
+    here |= {name: everything[name] for name in models} | {"post_comment": POST}
     changes.setdefault("limits", Limits())
     return PlanFacts(
         tables={"tickets": TICKETS, "play": PLAY} if tables is None else tables,

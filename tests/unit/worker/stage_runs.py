@@ -43,5 +43,5 @@ def stage_run(
     return StageRun(
         record=record, spec=spec, capability=nothing, source=nothing, over={}, one_row_tables={},
         instructions=None, input=None, validator=jsonschema_rs.validator_for(output),
-        hasher=nothing,
+        hasher=nothing, job=nothing,
     )  # fmt: skip

@@ -1,0 +1,50 @@
+"""Stops a job that cannot come to anything: counts of this process, by job."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.worker.settle_unit import UnitEnd
+from shared.llm.breaker import FIRST_UNITS, job_breaker_trips
+
+
+@dataclass(slots=True)
+class _Counts:
+    succeeded: int = 0
+    permanent: int = 0
+    first_codes: list[str] = field(default_factory=list)
+
+
+class JobBreakers:
+    """Says when a job has to pause: ten permanent answers, or units that all fail alike."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, _Counts] = {}
+        self._lock = threading.Lock()
+
+    def note(self, job_id: str, end: UnitEnd) -> dict[str, Any] | None:
+        """Take the end of an attempt into account; return the reason for a pause, if there is one.
+
+        Once told, counting begins anew: after a resume the job gets the same chance again.
+        """
+        with self._lock:
+            counts = self._jobs.setdefault(job_id, _Counts())
+            _count(counts, end)
+            if not job_breaker_trips(
+                succeeded=counts.succeeded,
+                permanent=counts.permanent,
+                first_codes=counts.first_codes,
+            ):
+                return None
+            del self._jobs[job_id]
+        code = "permanent" if counts.permanent else counts.first_codes[0]
+        detail = next((tried.detail for tried in end.attempts if tried.detail), None)
+        return {"kind": "breaker", "code": code, "detail": detail}
+
+
+def _count(counts: _Counts, end: UnitEnd) -> None:
+    counts.permanent += sum(tried.code == "permanent" for tried in end.attempts)
+    for settled in end.outcomes[:1]:
+        counts.succeeded += settled.outcome == "succeeded"
+        if len(counts.first_codes) < FIRST_UNITS:
+            counts.first_codes.append(settled.code or settled.outcome)

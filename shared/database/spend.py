@@ -1,0 +1,307 @@
+"""Budgets in the database: slices reserved by processes, settled after, never lost or doubled.
+
+Locks are taken in one order everywhere: a process's slice, the job's account, the project's.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, text
+
+from shared.domain.budget import (
+    MEASURES,
+    NOTHING,
+    Account,
+    Ask,
+    Budget,
+    Busy,
+    Exhausted,
+    Spend,
+    budget_of,
+    first_given,
+    for_unknown_price,
+    slice_of,
+)
+
+_TRIES = 5  # another process took what was free between our look and our update
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A slice that is ours now. `settled` is what this process has booked for the job so far."""
+
+    granted: Spend
+    settled: Spend
+
+
+def _each(form: str) -> str:
+    """Return `form` once for each measure, with commas: ``{m}`` stands for its name."""
+    return ", ".join(form.replace("{m}", measure) for measure in MEASURES)
+
+
+_ROOM = " AND ".join(
+    f"(budget_{m} IS NULL OR :{m} = 0"
+    f" OR spent_{m} + unknown_{m} + reserved_{m} + :{m} <= budget_{m})"
+    for m in MEASURES
+)
+
+
+# What settling and expiring share: the slice as it `was` (it is locked), what became of `mine`, and
+# the same change made to the job's account and then (it reads what that returns) the project's.
+_WAS = "was AS (SELECT * FROM spend WHERE job_id = :job_id AND worker_id = :worker_id)"
+_KINDS = ("spent", "reserved", "unknown")
+_CHANGE = ", ".join(
+    _each(f"s.{kind}_{{m}} - was.{kind}_{{m}} AS more_{kind}_{{m}}") for kind in _KINDS
+)
+_CHANGED = ", ".join(_each(f"d.more_{kind}_{{m}}") for kind in _KINDS)
+_ADD = ", ".join(_each(f"{kind}_{{m}} = a.{kind}_{{m}} + d.more_{kind}_{{m}}") for kind in _KINDS)
+_BOOK = f"""job AS (UPDATE spend_accounts a SET {_ADD} FROM mine d WHERE a.id = d.job_id
+    RETURNING d.project_id, {_CHANGED}),
+  project AS (UPDATE spend_accounts a SET {_ADD} FROM job d WHERE a.id = d.project_id
+    RETURNING a.id)"""
+
+
+def open_account(
+    connection: Connection, job_id: str, default: Budget, unpriced_tokens: int | None = None
+) -> bool:
+    """Open a job's account (and its project's): its policy's budget, else the project's default.
+
+    `default` is the deployment's, for when neither is given. `unpriced_tokens` limits a budget of
+    money alone where some model has no known price. Does nothing the second time. False
+    when there is no such job.
+    """
+    job = connection.execute(
+        text(f"""SELECT j.project_id, j.policy, {_each("p.default_budget_{m} AS {m}")}
+          FROM jobs j JOIN projects p ON p.id = j.project_id WHERE j.id = :id"""),
+        {"id": job_id},
+    ).mappings().one_or_none()  # fmt: skip
+    if job is None:
+        return False
+    project_default = Budget(job["microusd"], job["tokens"], job["ms"])
+    budget = first_given(budget_of(job["policy"]), project_default, default)
+    if unpriced_tokens is not None:
+        budget = for_unknown_price(budget, unpriced_tokens)
+    insert = text(f"""INSERT INTO spend_accounts (id, project_id, job_id, {_each("budget_{m}")})
+      VALUES (:id, :project_id, :job_id, {_each(":{m}")}) ON CONFLICT DO NOTHING""")
+    for account_id, owner, limits in (
+        (job_id, job_id, budget),
+        (job["project_id"], None, Budget()),
+    ):
+        connection.execute(
+            insert,
+            {"id": account_id, "project_id": job["project_id"], "job_id": owner, **_limits(limits)},
+        )
+    return True
+
+
+def set_budget(connection: Connection, account_id: str, budget: Budget) -> bool:
+    """Change the limits of a job or a project (by its id); False when it has no account."""
+    return connection.execute(
+        text(f"UPDATE spend_accounts SET {_each('budget_{m} = :{m}')} WHERE id = :id"),
+        {"id": account_id, **_limits(budget)},
+    ).rowcount == 1  # fmt: skip
+
+
+def set_project_budgets(
+    connection: Connection, project_id: str, *, budget: Budget, default: Budget
+) -> None:
+    """Set what a project may spend in all, and what its jobs may where they do not say."""
+    connection.execute(
+        text(f"UPDATE projects SET {_each('default_budget_{m} = :{m}')} WHERE id = :id"),
+        {"id": project_id, **_limits(default)},
+    )
+    connection.execute(
+        text(f"""INSERT INTO spend_accounts (id, project_id, {_each("budget_{m}")})
+          VALUES (:id, :id, {_each(":{m}")})
+          ON CONFLICT (id) DO UPDATE SET {_each("budget_{m} = excluded.budget_{m}")}"""),
+        {"id": project_id, **_limits(budget)},
+    )
+
+
+def totals(connection: Connection, account_id: str) -> Account | None:
+    """Return the books of a job or a project; None when it has no account."""
+    row = connection.execute(
+        text("SELECT * FROM spend_accounts WHERE id = :id"), {"id": account_id}
+    ).mappings().one_or_none()  # fmt: skip
+    return _account(row) if row else None
+
+
+def reserve(
+    connection: Connection, job_id: str, worker_id: str, ask: Ask, lease_s: float
+) -> Reserved | Busy | Exhausted:
+    """Reserve a slice of the job's and the project's budget for a process, under a lease.
+
+    The size is `slice_of`'s word; the condition in the UPDATE sees to it that nobody else took
+    the same. The job's account must be open (KeyError). Run again after an unknown COMMIT it may
+    reserve twice: the next `settle` puts that right.
+    """
+    for _ in range(_TRIES):
+        accounts = _accounts(connection, job_id)
+        granted = slice_of([_account(row) for row in accounts], ask)
+        if not isinstance(granted, Spend):
+            return granted
+        settled = _take(connection, accounts, worker_id, granted, lease_s)
+        if settled is not None:
+            return Reserved(granted, settled)
+    return Busy("job", "microusd")
+
+
+def settle(
+    connection: Connection, job_id: str, worker_id: str, spent: Spend, holding: Spend,
+    lease_s: float,
+) -> Spend:  # fmt: skip
+    """Book what a process spent on a job since it started, and what it still holds.
+
+    Both are totals, not differences: settling the same again changes nothing. Returns what is
+    really still reserved; that is less than `holding` when the lease had run out meanwhile, and
+    then what was booked as unknown becomes known as far as `spent` explains it.
+    """
+    _lock_slice(connection, job_id, worker_id)
+    row = connection.execute(
+        text(f"""WITH {_WAS},
+          mine AS (UPDATE spend s SET
+              {_each("spent_{m} = greatest(was.spent_{m}, :spent_{m})")},
+              {_each("reserved_{m} = least(was.reserved_{m}, :holding_{m})")},
+              {_each('''unknown_{m} = greatest(0,
+                was.unknown_{m} - greatest(0, :spent_{m} - was.spent_{m}))''')},
+              open = {_any_reserved("least(was.reserved_{m}, :holding_{m})")},
+              lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+            FROM was WHERE s.job_id = was.job_id AND s.worker_id = was.worker_id
+            RETURNING s.*, {_CHANGE}),
+          {_BOOK} SELECT {_each("reserved_{m} AS {m}")} FROM mine"""),
+        {
+            "job_id": job_id, "worker_id": worker_id, "lease_s": lease_s,
+            **{f"spent_{m}": getattr(spent, m) for m in MEASURES},
+            **{f"holding_{m}": max(0, getattr(holding, m)) for m in MEASURES},
+        },
+    ).mappings().one_or_none()  # fmt: skip
+    return Spend(**row) if row else NOTHING
+
+
+def release(connection: Connection, job_id: str, worker_id: str, spent: Spend) -> None:
+    """Settle and hold nothing any more."""
+    settle(connection, job_id, worker_id, spent, NOTHING, 0.0)
+
+
+def extend(connection: Connection, worker_id: str, lease_s: float) -> int:
+    """Extend the leases of all slices a process holds; return how many it does."""
+    return connection.execute(
+        text("""UPDATE spend SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+          WHERE worker_id = :worker_id AND open"""),
+        {"worker_id": worker_id, "lease_s": lease_s},
+    ).rowcount
+
+
+def expire(connection: Connection) -> str | None:
+    """Book one slice whose lease ran out as unknown; return its job, None when there is none.
+
+    One a transaction: two would take accounts out of order.
+    """
+    late = connection.execute(
+        text("""SELECT job_id, worker_id FROM spend WHERE open
+          AND lease_until < clock_timestamp() ORDER BY lease_until LIMIT 1
+          FOR UPDATE SKIP LOCKED""")
+    ).one_or_none()
+    if late is None:
+        return None
+    connection.execute(
+        text(f"""WITH {_WAS},
+          mine AS (UPDATE spend s SET open = false, {_each("reserved_{m} = 0")},
+              {_each("unknown_{m} = was.unknown_{m} + was.reserved_{m}")}
+            FROM was WHERE s.job_id = was.job_id AND s.worker_id = was.worker_id
+            RETURNING s.*, {_CHANGE}),
+          {_BOOK} SELECT FROM mine"""),
+        {"job_id": late.job_id, "worker_id": late.worker_id},
+    )
+    return str(late.job_id)
+
+
+def sweep(connection: Connection, older_than_s: float) -> int:
+    """Forget the settled slices of jobs that ended long ago; accounts stay."""
+    return connection.execute(
+        text("""DELETE FROM spend s USING jobs j WHERE j.id = s.job_id AND NOT s.open
+          AND j.finished_at < clock_timestamp() - make_interval(secs => :age)"""),
+        {"age": older_than_s},
+    ).rowcount
+
+
+def _any_reserved(form: str) -> str:
+    return "(" + " OR ".join(f"{form.replace('{m}', m)} > 0" for m in MEASURES) + ")"
+
+
+def _lock_slice(connection: Connection, job_id: str, worker_id: str) -> None:
+    """Lock a process's slice before the statement that books it.
+
+    In the same statement it would be too late: that one looks at the accounts as they were when
+    it began, and what another transaction booked for this very slice meanwhile would be missing.
+    """
+    connection.execute(
+        text("SELECT FROM spend WHERE job_id = :job_id AND worker_id = :worker_id FOR UPDATE"),
+        {"job_id": job_id, "worker_id": worker_id},
+    )
+
+
+def _accounts(connection: Connection, job_id: str) -> list[RowMapping]:
+    """Return the account of the job and then its project's. Raises KeyError without one."""
+    rows = connection.execute(
+        text("""SELECT a.* FROM spend_accounts j
+          JOIN spend_accounts a ON a.id IN (j.id, j.project_id)
+          WHERE j.id = :id ORDER BY a.job_id NULLS LAST"""),
+        {"id": job_id},
+    ).mappings()
+    found = list(rows)
+    if not found:
+        raise KeyError(job_id)
+    return found
+
+
+def _take(
+    connection: Connection, accounts: list[RowMapping], worker_id: str, granted: Spend,
+    lease_s: float,
+) -> Spend | None:  # fmt: skip
+    """Add the slice to the process's, the job's and the project's reservation, or to none."""
+    amounts: dict[str, int] = {measure: getattr(granted, measure) for measure in MEASURES}
+    savepoint = connection.begin_nested()
+    mine = connection.execute(
+        text(f"""INSERT INTO spend (job_id, worker_id, project_id, {_each("reserved_{m}")},
+            lease_until)
+          VALUES (:job_id, :worker_id, :project_id, {_each(":{m}")},
+            clock_timestamp() + make_interval(secs => :lease_s))
+          ON CONFLICT (job_id, worker_id) DO UPDATE SET open = true,
+            {_each("reserved_{m} = spend.reserved_{m} + excluded.reserved_{m}")},
+            lease_until = excluded.lease_until
+          RETURNING {_each("spent_{m} AS {m}")}"""),
+        {
+            "job_id": accounts[0]["job_id"], "project_id": accounts[0]["project_id"],
+            "worker_id": worker_id, "lease_s": lease_s, **amounts,
+        },
+    ).mappings().one()  # fmt: skip
+    for account in accounts:
+        taken = connection.execute(
+            text(f"""UPDATE spend_accounts SET
+                {_each("reserved_{m} = reserved_{m} + :{m}")} WHERE id = :id AND {_ROOM}"""),
+            {"id": account["id"], **amounts},
+        )
+        if taken.rowcount != 1:
+            savepoint.rollback()
+            return None
+    savepoint.commit()
+    return Spend(**mine)
+
+
+def _account(row: RowMapping) -> Account:
+    return Account(
+        scope="job" if row["job_id"] is not None else "project",
+        budget=Budget(**_columns(row, "budget")),
+        spent=Spend(**_columns(row, "spent")),
+        reserved=Spend(**_columns(row, "reserved")),
+        unknown=Spend(**_columns(row, "unknown")),
+    )
+
+
+def _columns(row: RowMapping, kind: str) -> dict[str, Any]:
+    return {measure: row[f"{kind}_{measure}"] for measure in MEASURES}
+
+
+def _limits(budget: Budget) -> dict[str, int | None]:
+    return {measure: getattr(budget, measure) for measure in MEASURES}

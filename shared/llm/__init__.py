@@ -1,0 +1,1 @@
+"""Models behind OpenAI-compatible endpoints; the only package that imports `openai`."""

@@ -1,0 +1,1 @@
+"""Reaching addresses that strangers name, without reaching what only we may reach."""

@@ -1,0 +1,47 @@
+"""Reads a body with a cap on what arrives and on what it unpacks to."""
+
+import zlib
+
+from shared.net.refused import WebError
+
+_PACKED = ("gzip", "x-gzip", "deflate")
+
+
+class BoundedBody:
+    """Collects the pieces of one body; raises WebError as soon as it grows past `most_bytes`."""
+
+    def __init__(self, encoding: str, declared: str, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._arrived = 0
+        self._data = bytearray()
+        self._unpack = self._unpacker(encoding.strip().lower())
+        if declared.isdecimal() and len(declared) < 20 and int(declared) > most_bytes:
+            raise self._too_large()
+
+    def feed(self, piece: bytes) -> None:
+        """Take a piece as it arrived."""
+        self._arrived += len(piece)
+        if self._unpack is not None:
+            try:
+                piece = self._unpack.decompress(piece, self._most - len(self._data) + 1)
+            except zlib.error as error:
+                raise WebError("bad_response", "The body does not unpack.") from error
+        self._data += piece
+        if max(len(self._data), self._arrived) > self._most:
+            raise self._too_large()
+
+    def whole(self) -> bytes:
+        """Return the unpacked body once everything arrived."""
+        if self._unpack is not None and self._data and not self._unpack.eof:
+            raise WebError("bad_response", "The packed body is not complete.", transient=True)
+        return bytes(self._data)
+
+    def _unpacker(self, encoding: str) -> "zlib._Decompress | None":
+        if encoding in ("", "identity"):
+            return None
+        if encoding in _PACKED:
+            return zlib.decompressobj(zlib.MAX_WBITS | 32)  # reads the header of either
+        raise WebError("bad_response", f"The body is packed as {encoding[:40]!r}, unasked for.")
+
+    def _too_large(self) -> WebError:
+        return WebError("too_large", f"The body is larger than {self._most} bytes.")
