@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import uvloop
 from celery.signals import worker_shutting_down
@@ -17,6 +18,7 @@ from services.worker.heartbeat import beat
 from services.worker.held import HeldShards
 from services.worker.job_breakers import JobBreakers
 from services.worker.models import open_door, open_purses
+from services.worker.pause_job import pause_job
 from services.worker.run_shard import Worker, run_shard
 from services.worker.run_units import Runtime
 from services.worker.settler import Settler
@@ -97,6 +99,11 @@ def _make_worker(
     children = ChildPool(settings.worker_processes)
     loop = _start_loop()
     purses = open_purses(engine, settings, worker_id, endpoints)
+
+    async def pause(shard: shards.ShardRecord, reason: dict[str, Any]) -> None:
+        with held.halting(shard.job_id):
+            await loop.run_in_executor(None, pause_job, engine, shard.job_id, shard.id, reason)
+
     runtime = Runtime(
         settings=settings,
         settler=settler,
@@ -108,6 +115,7 @@ def _make_worker(
         in_flight=asyncio.Semaphore(settings.loop_concurrency),
         in_children=asyncio.Semaphore(2 * children.processes),
         stopping=stopping.is_set,
+        pause=pause,
     )
 
     def shard_ended(job_id: str) -> None:

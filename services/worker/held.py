@@ -1,6 +1,7 @@
 """The shards this process holds: who may run beside whom, and which lease was lost."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -55,6 +56,7 @@ class HeldShards:
         self._running = 0
         self._alone_waiting = 0
         self._alone_running = False
+        self._halting: Counter[str] = Counter()
         self._changed = threading.Condition()
         self.claimed_lately = False
 
@@ -81,12 +83,30 @@ class HeldShards:
         with self._changed:
             self._held[(shard.id, shard.fence)] = held
             self.claimed_lately = True
+            if self._halting[shard.job_id]:
+                held.pause()
         return held
 
     def remove(self, held: HeldShard) -> None:
         """Forget a shard that is finished, released or lost."""
         with self._changed:
             self._held.pop((held.shard.id, held.shard.fence), None)
+
+    @contextmanager
+    def halting(self, job_id: str) -> Iterator[None]:
+        """Start no further unit of this job: in shards held now, or claimed before the end."""
+        with self._changed:
+            self._halting[job_id] += 1
+            for held in self._held.values():
+                if held.shard.job_id == job_id:
+                    held.pause()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._halting[job_id] -= 1
+                if not self._halting[job_id]:
+                    del self._halting[job_id]
 
     def all(self) -> list[HeldShard]:
         """Return what is held now."""

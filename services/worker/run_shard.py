@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from services.worker.child_pool import raised
 from services.worker.held import HeldShard, HeldShards
 from services.worker.load_units import LoadedUnit, check_unit_size, load_units
-from services.worker.pause_job import pause_job
 from services.worker.reuse import Work, look_up, reused
 from services.worker.run_units import Leftover, Runtime, run_units
 from services.worker.settler import Settler
@@ -75,8 +74,6 @@ def _work(worker: Worker, held: HeldShard) -> None:
     wanted = [unit for unit in shard.units if unit not in settled]
     leftover = _run_or_fail(worker, held, wanted, tries)
     worker.settler.flush(held)
-    if leftover.pause:
-        pause_job(worker.engine, shard.job_id, shard.id, leftover.pause)
     if held.lost:
         log.info("shard_let_go")
     elif leftover.unstarted:

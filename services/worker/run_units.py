@@ -1,7 +1,7 @@
 """Runs the units of one shard concurrently and hands each outcome to the settler."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from services.worker.settle_unit import UnitEnd, checked_rows, end_of
 from services.worker.settler import Settler
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Context, Unit
-from shared.database.shards import Tries
+from shared.database.shards import ShardRecord, Tries
 from shared.domain.retry import Failure
 from shared.llm.budget import Purses
 from shared.settings import Settings
@@ -41,29 +41,26 @@ class Runtime:
     door: ModelDoor
     purses: Purses
     breakers: JobBreakers
+    pause: Callable[
+        [ShardRecord, dict[str, Any]], Coroutine[Any, Any, None]
+    ]  # until Postgres knows
 
 
 @dataclass(slots=True)
 class Leftover:
-    """Units without an outcome: `postponed` try again after a while, `unstarted` were not run.
-
-    `pause` is a reason for which the job has to pause.
-    """
+    """Units without an outcome: `postponed` try again after a while, `unstarted` were not run."""
 
     postponed: dict[int, float] = field(default_factory=dict)  # unit -> seconds to wait
     unstarted: list[int] = field(default_factory=list)
-    pause: dict[str, Any] | None = None
     succeeded: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # their output
 
     def add(self, other: "Leftover") -> None:
         """Join what a second run of the same shard left over."""
         self.postponed |= other.postponed
         self.unstarted += other.unstarted
-        self.pause = self.pause or other.pause
 
     def take(self, unit: int, end: UnitEnd) -> None:
         """Note a unit that has to be tried again."""
-        self.pause = self.pause or end.pause
         if end.outcomes and end.outcomes[0].output is not None:
             self.succeeded[unit] = end.outcomes[0].output
         if end.delay_s is not None:
@@ -76,24 +73,29 @@ async def run_units(
 ) -> Leftover:  # fmt: skip
     """Run every unit once (each replica), settle what ended, return what did not.
 
-    When the lease is lost, calls in flight are aborted.
+    When the lease is lost, calls in flight are aborted. A reason to pause the job takes effect
+    at once, in all shards of this process, not when the slowest call of this shard has ended.
     """
-    leftover = Leftover()
+    leftover, reasons = Leftover(), list[dict[str, Any]]()
     limit = runtime.in_children if run.capability.runs == "process" else runtime.in_flight
 
     async def one_batch(batch: Sequence[LoadedUnit]) -> None:
         async with limit:
-            if held.halted or runtime.stopping() or leftover.pause:
+            if held.halted or runtime.stopping():
                 leftover.unstarted.extend(item.unit.index for item in batch)
                 return
             for item, end in await _run_batch(runtime, run, held, batch, tries):
                 runtime.settler.put(held, end.outcomes, end.attempts)
                 leftover.take(item.unit.index, end)
+                reason = end.pause
                 if run.capability.queue == "model":
-                    reason = runtime.breakers.note(run.record.job_id, end)
-                    leftover.pause = leftover.pause or reason
+                    reason = reason or runtime.breakers.note(run.record.job_id, end)
+                if reason and not reasons:
+                    reasons.append(reason)
+                    held.pause()
+                    group.create_task(runtime.pause(held.shard, reason))
 
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:  # ends when the pause is written, too
         tasks = [group.create_task(one_batch(batch)) for batch in _batches(run, loaded)]
         held.when_lost(lambda: _cancel(runtime.loop, tasks))
     leftover.unstarted.sort()

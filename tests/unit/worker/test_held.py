@@ -104,3 +104,13 @@ def test_a_turn_ends_when_its_work_fails() -> None:
     threading.Thread(target=fail, daemon=True).start()
     assert seen.get(timeout=10) == "failed"
     assert held.free == 1
+
+
+def test_a_halted_job_starts_nothing_in_shards_held_or_claimed_meanwhile() -> None:
+    held = HeldShards(3)
+    before = held.add(shard(1))
+    with held.halting("job"):
+        meanwhile = held.add(shard(2))
+        assert before.halted
+        assert meanwhile.halted
+    assert not held.add(shard(3)).halted, "the job was resumed"
