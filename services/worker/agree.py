@@ -23,7 +23,8 @@ def combine(answers: list[Rows | Failure], agree: Agree | None) -> Agreed | Fail
     """Return the combined answer of all replicas.
 
     `majority` (also when the plan is silent) needs more than half of the replicas alike, `all`
-    every one. No good answer: the first failure.
+    every one. No good answer: the first failure. Too few votes, but a replica failed that may go
+    better later and could decide: that failure, so that the unit is tried again.
     """
     good = [answer for answer in answers if not isinstance(answer, Failure)]
     if not good:
@@ -31,7 +32,14 @@ def combine(answers: list[Rows | Failure], agree: Agree | None) -> Agreed | Fail
     counts = Counter(canonical_json(rows) for rows in good)
     winner, votes = counts.most_common(1)[0]
     share = votes / len(answers)
-    if share < 1.0 if agree == "all" else share <= 0.5:
+    if not _enough(share, agree):
+        later = [one for one in answers if isinstance(one, Failure) and one.transient]
+        if later and _enough((votes + len(later)) / len(answers), agree):
+            return later[0]
         detail = f"{votes} of {len(answers)} replicas agree; `{agree or 'majority'}` needs more"
         return Failure("no_agreement", detail)
     return Agreed(next(rows for rows in good if canonical_json(rows) == winner), share)
+
+
+def _enough(share: float, agree: Agree | None) -> bool:
+    return share == 1.0 if agree == "all" else share > 0.5

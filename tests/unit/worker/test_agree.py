@@ -11,6 +11,7 @@ A: list[dict[str, Any]] = [{"x": 1, "y": [1, {"z": None}]}]
 A_OTHERWISE_WRITTEN: list[dict[str, Any]] = [{"y": [1, {"z": None}], "x": 1}]
 B: list[dict[str, Any]] = [{"x": 2, "y": []}]
 LOST = Failure("timeout", "too slow", transient=True)
+GONE = Failure("refused", "no")
 
 
 def test_answers_that_differ_in_the_order_of_their_fields_only_are_alike() -> None:
@@ -23,7 +24,7 @@ def test_more_than_half_of_all_replicas_win(agree: Any) -> None:
     assert combine([LOST, A, A], agree) == Agreed(A, pytest.approx(2 / 3))
 
 
-@pytest.mark.parametrize("answers", [[A, B], [A, LOST], [A, B, LOST], [A, A, B, B]])
+@pytest.mark.parametrize("answers", [[A, B], [A, GONE], [A, B, GONE], [A, A, B, B]])
 def test_half_is_not_enough(answers: list[Any]) -> None:
     found = combine(answers, "majority")
     assert isinstance(found, Failure)
@@ -32,10 +33,25 @@ def test_half_is_not_enough(answers: list[Any]) -> None:
 
 def test_all_means_all() -> None:
     assert combine([A, A], "all") == Agreed(A, 1.0)
-    for answers in ([A, A, B], [A, A, LOST]):
+    for answers in ([A, A, B], [A, A, GONE], [A, B, LOST]):
         found = combine(answers, "all")
         assert isinstance(found, Failure)
         assert found.code == "no_agreement"
+
+
+@pytest.mark.parametrize(
+    ("answers", "agree"), [([A, LOST], "majority"), ([A, B, LOST], "majority"), ([A, LOST], "all")]
+)
+def test_a_replica_that_may_go_better_later_and_could_decide_is_waited_for(
+    answers: list[Any], agree: Any
+) -> None:
+    assert combine(answers, agree) == LOST
+
+
+def test_what_a_lost_replica_could_not_decide_anyway_is_not_waited_for() -> None:
+    found = combine([A, B, [*A, *A], [*B, *B], LOST], "majority")
+    assert isinstance(found, Failure)
+    assert found.code == "no_agreement"
 
 
 def test_without_any_answer_the_first_failure_is_the_units() -> None:
