@@ -1,17 +1,20 @@
 # Every command of a developer's day; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint types layers tests fmt lock settings clean
+.PHONY: help setup demo demo-model up test check lint types layers tests aimock fmt lock settings clean
 
 BIN := .venv/bin
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv with everything needed (the others do it by themselves)
 	@.ci/setup
 
 demo: setup ## run two jobs on generated data and show everything
 	@$(BIN)/apwa demo
+
+demo-model: setup ## run one sentence on generated data with the model that is configured
+	@$(BIN)/apwa demo-model
 
 up: setup ## run the whole system on this machine until Ctrl-C
 	@$(BIN)/apwa up
@@ -33,6 +36,18 @@ layers: setup
 tests: setup
 	$(BIN)/pytest
 
+AIMOCK := 1.43.0
+AIMOCK_THERE := .aimock/$(AIMOCK)
+
+aimock: setup $(AIMOCK_THERE) ## end-to-end tests against aimock, a mock server from npm (needs it)
+	$(BIN)/pytest tests/aimock
+
+$(AIMOCK_THERE):
+	rm -rf .aimock
+	npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error \
+		--prefix .aimock @copilotkit/aimock@$(AIMOCK)
+	@touch $@
+
 fmt: setup ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -48,4 +63,4 @@ lock: ## write requirements*.txt anew from requirements*.in (needs uv)
 	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove what the commands above made, stacks and demo output included
-	rm -rf .venv .apwa demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .apwa .aimock demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

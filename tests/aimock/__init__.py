@@ -1,0 +1,1 @@
+"""The model side against aimock, a mock server not written here; run by `make aimock`."""
