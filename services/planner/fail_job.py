@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.database import events, jobs
-from shared.database.engine import Engine
+from shared.database.engine import Connection
 from shared.database.jobs import FinalRecord
 
 NOTHING = {
@@ -12,14 +12,16 @@ NOTHING = {
 }  # fmt: skip
 
 
-def fail_job(engine: Engine, job_id: str, error: dict[str, Any]) -> None:
-    """planning -> failed with `error` ({code, detail, ...}); nothing where it moved on."""
-    with engine.begin() as tx:
-        held = jobs.lock(tx, job_id)
-        if held is None or held.status not in {"queued", "planning", "running"}:
-            return
-        record = FinalRecord("failed", error, None, None, NOTHING, held.usage or {}, [])
-        jobs.finish(tx, job_id, record)
-        events.append(
-            tx, job_id, "job.finished", actor="planner", data={"status": "failed", "error": error}
-        )
+def fail_job(tx: Connection, job_id: str, error: dict[str, Any]) -> None:
+    """planning -> failed with `error` ({code, detail, ...}); nothing where it moved on.
+
+    The caller holds the job's row lock and its planning lease.
+    """
+    held = jobs.find(tx, job_id)
+    if held is None or held.status != "planning":
+        return
+    record = FinalRecord("failed", error, None, None, NOTHING, held.usage or {}, [])
+    jobs.finish(tx, job_id, record)
+    events.append(
+        tx, job_id, "job.finished", actor="planner", data={"status": "failed", "error": error}
+    )

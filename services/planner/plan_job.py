@@ -1,11 +1,12 @@
 """Does whatever is due on the planning side of one job: plan it, open its stages, cut them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.planner.arrange_stage import arrange_stage
 from services.planner.cut_pilot import cut_pilots
 from services.planner.cut_stage import cut_stage
+from services.planner.engines.endpoint_breakers import EndpointBreakers
 from services.planner.lease import PlanningLease
 from services.planner.missing_members import missing_members
 from services.planner.write_plan import write_plan
@@ -31,6 +32,7 @@ class Planner:
     ring_dispatch: Callable[[str], None]
     ring_collect: Callable[[str], None]
     stopping: Callable[[], bool] = lambda: False
+    breakers: EndpointBreakers = field(default_factory=EndpointBreakers)
 
 
 def plan_job(planner: Planner, job_id: str) -> None:
@@ -47,8 +49,9 @@ def plan_job(planner: Planner, job_id: str) -> None:
         if job.status == "planning" or job.replan_round is not None:
             get_logger(job_id=job_id).info("planning", round=job.replan_round or 1)
             if not write_plan(
-                planner.engine, settings, job, holder, lambda: lease.lost or planner.stopping()
-            ):
+                planner.engine, settings, job, holder, planner.breakers,
+                lost=lambda: lease.lost or planner.stopping(),
+            ):  # fmt: skip
                 planner.ring_collect(job_id)  # a job without a further round can end now
                 return
             get_logger(job_id=job_id).info("planned")

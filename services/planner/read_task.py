@@ -50,7 +50,7 @@ def _made_tables(ran: list[RoundPlan], ended: list[StageRecord]) -> dict[str, st
     """Return the readable tables of former rounds by name: closed stages and literal tables."""
     made = {stage.name: stage.output_table_id for stage in ended if stage.status == "closed"}
     read = {name: id_ for stage in ended for name, id_ in stage.reads.items()}
-    return made | {name: read[name] for name in _literals(ran) if name in read}
+    return made | {name: read[name] for name in sorted(_literals(ran)) if name in read}
 
 
 def _literals(ran: list[RoundPlan]) -> set[str]:

@@ -19,6 +19,7 @@ from shared.domain.plan import Plan
 from shared.plans.facts import PlanFacts
 from shared.plans.lint import lint
 from shared.plans.price import price
+from shared.plans.worker_model import with_worker
 from shared.settings import Settings
 
 
@@ -87,7 +88,9 @@ def _write(
     plans.insert(
         tx, job.id, version, engine="given", document=document, hash_=hash_,
         findings=[asdict(finding) for finding in findings],
-        price=price(plan, facts, facts.prices).to_json(),
+        price=price(
+            with_worker(plan, job.models.get("worker")), facts, facts.prices
+        ).to_json(),
     )  # fmt: skip
     table_ids = {item.name: item.table_id for item in jobs.inputs(tx, job.id)}
     lay_out_plan(tx, settings, job, plan, facts, version, table_ids)

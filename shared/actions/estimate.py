@@ -10,6 +10,7 @@ from shared.actions.input_tables import require_key, require_table
 from shared.actions.job_request import JobRequest
 from shared.actions.measure_input import measure_input
 from shared.actions.refusals import FieldProblem, Invalid
+from shared.actions.require_models import require_models
 from shared.contracts.findings import Finding
 from shared.contracts.plan import plan_hash
 from shared.database.engine import Engine
@@ -19,6 +20,7 @@ from shared.plans.facts import PlanFacts
 from shared.plans.goals.refusal import not_recognised
 from shared.plans.price import Price, price
 from shared.plans.rules import RulesRefusal, plan_by_rules
+from shared.plans.worker_model import with_worker
 from shared.settings import Settings
 
 
@@ -39,13 +41,15 @@ def estimate_job(engine: Engine, settings: Settings, actor: Actor, request: JobR
     Raises what `submit_job` would for the same request, and Invalid `needs_planning` for a goal
     that only a model can plan: submit it with ``approval: plan`` and look at the plan it writes.
     """
+    require_models(settings, request)
     facts = _facts(engine, settings, actor, request)
     if request.plan is not None:
         name, document = "given", request.plan
     else:
         name, document = "rules", _plan_of_rules(settings, request, facts)
     plan, findings = sound_plan(document, facts)
-    return Estimate(name, document, plan_hash(document), findings, price(plan, facts, facts.prices))
+    priced = price(with_worker(plan, request.models.get("worker")), facts, facts.prices)
+    return Estimate(name, document, plan_hash(document), findings, priced)
 
 
 def _facts(engine: Engine, settings: Settings, actor: Actor, request: JobRequest) -> PlanFacts:

@@ -14,6 +14,7 @@ from shared.domain.stage import Kept, StageSpec
 from shared.plans.columns import Resolution, emits, kept_columns, resolve
 from shared.plans.facts import PlanFacts
 from shared.plans.order import dependencies, stage_order
+from shared.plans.worker_model import with_worker
 from shared.settings import Settings
 from shared.tables.arrow import infer_columns
 from shared.tables.literal_chunk import literal_chunk
@@ -28,6 +29,7 @@ def lay_out_plan(
     `table_ids` are the tables the plan may read by name: inputs, and what former rounds made.
     `first_no` is the number of its first stage. The caller holds the job's row lock.
     """
+    plan = with_worker(plan, job.models.get("worker"))
     known = {**table_ids, **_write_literals(tx, job, plan)}
     _write_stages(tx, settings, job, plan, facts, known, version, first_no)
 

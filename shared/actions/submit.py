@@ -10,7 +10,7 @@ from shared.actions.input_tables import require_key, require_table
 from shared.actions.job_request import InputRequest, JobRequest
 from shared.actions.load_table import Loading, Staged, seal, stage_file, stage_rows, staging
 from shared.actions.refusals import Invalid, problems_of
-from shared.actions.require_planner import require_planner
+from shared.actions.require_models import require_models
 from shared.contracts.findings import json_pointer
 from shared.contracts.plan import PlanShapeError, load_plan
 from shared.database import audit, events, jobs, table_locks
@@ -47,7 +47,7 @@ def submit_job(
     `model_not_configured`, ...), NotFound for a table of another project, WrongState for one that
     is still loading. Whatever is raised, nothing is kept.
     """
-    require_planner(settings, request)
+    require_models(settings, request)
     plan = _load_plan(request.plan)
     loading = Loading(engine, settings, actor, new_id("job"))
     with engine.connect() as connection:

@@ -15,9 +15,12 @@ The last section of a name counts.
                   ``{"name": "tickets", "rows": 200, "key": "id" | null,
                   "columns": [{"name": "text", "type": "string", "mean_chars": 300,
                   "distinct": 4}]}``; `mean_chars` and `distinct` may be left out.
-``CAPABILITIES``  one JSON object per line with at least ``{"name": "llm"}``.
+``CAPABILITIES``  one JSON object per line with at least ``{"name": "llm"}``; what is planned with
+                  `split` and `sql` needs their parameters as well:
+                  ``{"name": "sql", "params": {"properties": {"query": ...}}}``.
 ``GOAL``          the text of the goal, as it is.
-``FINDINGS``      anything: the linter's findings on the plan answered before.
+``FINDINGS``      the linter's findings on the plan answered before, one JSON object per line:
+                  ``{"code": "unknown_table"}``.
 ``ROUNDS``        one JSON object per line and round before this one:
                   ``{"round": 1, "result": "answers", "stages": ["answers"],
                   "coverage": {"succeeded": 9, "failed": 1},
@@ -28,13 +31,19 @@ Lines of a section that are no JSON objects are passed over, so rules may be exp
 What is planned, by words of the goal
 -------------------------------------
 ============================ ==========================================================
-task parallel                a literal table, one row per task (split at ``;``), one stage
+task parallel                tasks split at ``;``: a literal table with a row for each and one
+                             stage, or, where the goal names a table with a key, a stage for each
+                             task over that table and `sql` that joins them
 replication                  one stage, 3 replicas, majority over a label
-hierarchy                    three levels: rows, groups (or tens of rows), the whole
-several rounds               ``then: replan`` in the first round; the second plans one stage
-                             named after the largest failure cluster over the former result
+hierarchy                    three levels: rows, groups (or tens of rows), the whole; with two
+                             words in capitals (CHAPTER, SECTION) `split` at such headings first,
+                             then sections, chapters, the whole
+several rounds               ``then: replan`` in the first round; the second does again what the
+                             coverage says is missing, named after the largest failure cluster
+                             (`planner_rounds`)
 repeats itself               ``then: replan`` and the same stages in every round
-broken plan                  first a plan with five linter errors; with ``FINDINGS`` a good one
+broken plan                  first a plan with five linter errors; then those ``FINDINGS`` tells
+                             of are mended, and no others
 never a good plan            the broken one always
 no json                      prose
 TOOL:name={...}              calls the tools the goal wishes, in order, whether offered or not
@@ -101,14 +110,21 @@ def parse_prompt(text: str) -> Facts:
         for item in _objects(sections.get("TABLES", []))
         if "name" in item
     ]
-    capabilities = [item["name"] for item in _objects(sections.get("CAPABILITIES", []))]
+    capabilities = [item for item in _objects(sections.get("CAPABILITIES", [])) if "name" in item]
+    findings = _objects(sections.get("FINDINGS", []))
     return Facts(
         goal="\n".join(sections.get("GOAL", [])).strip(),
         tables=tables,
-        capabilities=capabilities,
+        capabilities=[item["name"] for item in capabilities],
         has_findings="FINDINGS" in sections,
         rounds=_objects(sections.get("ROUNDS", [])),
+        findings=frozenset(str(item["code"]) for item in findings if "code" in item),
+        parameters={item["name"]: _parameters(item) for item in capabilities},
     )
+
+
+def _parameters(capability: dict[str, Any]) -> frozenset[str]:
+    return frozenset(capability.get("params", {}).get("properties", {}))
 
 
 def _sections(text: str) -> dict[str, list[str]]:

@@ -50,6 +50,8 @@ class Facts:
     capabilities: list[str]
     has_findings: bool
     rounds: list[dict[str, Any]] = field(default_factory=list)
+    findings: frozenset[str] = frozenset()  # codes the linter gave back
+    parameters: dict[str, frozenset[str]] = field(default_factory=dict)  # by capability
 
     def asks(self, words: str) -> bool:
         """Return True when the goal holds the words."""
@@ -57,11 +59,25 @@ class Facts:
 
     def table(self) -> Table:
         """Return the table the goal names, else the largest; one that does not exist if none."""
-        named = [
+        chosen = self.named() or self.tables or [Table("table_the_prompt_lost", 0, [])]
+        return max(chosen, key=lambda item: item.rows)
+
+    def named(self) -> list[Table]:
+        """Return the tables whose names are words of the goal."""
+        return [
             item for item in self.tables if re.search(rf"\b{re.escape(item.name)}\b", self.goal)
         ]
-        chosen = named or self.tables or [Table("table_the_prompt_lost", 0, [])]
-        return max(chosen, key=lambda item: item.rows)
+
+    def made(self, name: str) -> Table:
+        """Return the table of this name, without columns if the prompt does not tell of it."""
+        return next((item for item in self.tables if item.name == name), Table(name, 0, []))
+
+    def capability(self, name: str, *parameters: str) -> str:
+        """Return a capability the prompt offers with these parameters, else one that is none."""
+        offered = name in self.capabilities
+        if offered and self.parameters.get(name, frozenset()).issuperset(parameters):
+            return name
+        return "capability_the_prompt_lost"
 
     def model_capability(self) -> str:
         """Return `llm` if the prompt offers it, else what it offers first."""

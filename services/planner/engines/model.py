@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from services.planner.engines import NotPlanned, Outcome, Planned, PlanningLost
+from services.planner.engines import NotPlanned, Outcome, Planned, PlanningLost, PlanningPaused
+from services.planner.engines.endpoint_breakers import EndpointBreakers
 from services.planner.engines.model_calls import PlanningCalls, TooLong
 from services.planner.engines.model_reply import said_by_model, tool_result
 from services.planner.engines.model_tools import SUBMIT, PlanningTools
@@ -34,7 +35,9 @@ LOOK_S = 0.2
 _outline = compile_validator(OUTLINE)
 
 
-def plan(engine: Engine, settings: Settings, task: PlanningTask) -> Outcome:
+def plan(
+    engine: Engine, settings: Settings, task: PlanningTask, breakers: EndpointBreakers
+) -> Outcome:
     """Return the plan a model wrote and the linter accepts, or what kept it from that.
 
     Waits for the model, at most `MOST_S` seconds; ends early when the lease is lost.
@@ -44,7 +47,7 @@ def plan(engine: Engine, settings: Settings, task: PlanningTask) -> Outcome:
     if planner is None:
         detail = "No model endpoint plans here; set OPENAI_API_KEY or OPENAI_BASE_URL."
         return NotPlanned("model_not_configured", detail)
-    calls = PlanningCalls(engine, settings, endpoints, planner, task.job, task.round)
+    calls = PlanningCalls(engine, settings, endpoints, planner, task.job, task.round, breakers)
     tools = PlanningTools(engine, settings, task)
     return asyncio.run(_bounded(_plan(task, calls, tools, endpoints), calls, task.lost))
 
@@ -63,12 +66,20 @@ async def _bounded(
             return planning.result()
         if watching in done:
             return PlanningLost()
-        return NotPlanned("planning_limit", f"Planning took longer than {MOST_S:g} s.")
+        return _late(calls)
     finally:
         for task in (planning, watching):
             task.cancel()
         await asyncio.gather(planning, watching, return_exceptions=True)
         await calls.close()
+
+
+def _late(calls: PlanningCalls) -> Outcome:
+    """Where the time went by in waiting for the endpoint, a person may lift what it waits for."""
+    detail = f"Planning took longer than {MOST_S:g} s."
+    if calls.waits:
+        return PlanningPaused({"kind": "breaker", "code": "planning_limit", "detail": detail})
+    return NotPlanned("planning_limit", detail)
 
 
 async def _until(lost: Callable[[], bool]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from services.planner.engines import NotPlanned, PlanningPaused
+from services.planner.engines.endpoint_breakers import EndpointBreakers
 from services.planner.engines.planning_books import PlanningBooks
 from shared.database.engine import Engine
 from shared.database.jobs import JobRecord
@@ -27,6 +28,7 @@ from shared.llm.prices import microusd
 from shared.llm.request import chat_body
 from shared.llm.retry_policy import (
     Choices,
+    End,
     MoreTokens,
     PauseJob,
     Shrink,
@@ -42,7 +44,10 @@ from shared.settings import Settings
 CALL_S = 180.0  # one call; the whole of planning has a limit of its own
 OUTPUT_TOKENS = 6_000
 EXPECTED_CALL_MS = 10_000
+LOOK_AGAIN_S = 5.0  # another job's trial may have found the endpoint well again
 BUSY_S = 1.0  # others hold what is left of the budget: look again after this
+# An endpoint's fault, not the request's: another may answer, or the same once it is mended.
+_OF_THE_ENDPOINT = frozenset({"permanent", "redirect", "overloaded", "deadline"})
 _TOOLS_UNSUPPORTED = re.compile(r"\btools?\b|function.?call", re.IGNORECASE)
 
 
@@ -65,9 +70,11 @@ class PlanningCalls:
 
     def __init__(
         self, engine: Engine, settings: Settings, endpoints: Endpoints, planner: Endpoint,
-        job: JobRecord, round_: int,
+        job: JobRecord, round_: int, breakers: EndpointBreakers,
     ) -> None:  # fmt: skip
         self._settings, self._endpoints, self._job = settings, endpoints, job
+        self._breakers = breakers
+        self._round = round_
         self._books = PlanningBooks(engine, settings, job.id, round_)
         self._limiter = Limiter(settings.redis_url, f"planner-{job.id}")
         self._clients: dict[str, ModelClient] = {}
@@ -76,7 +83,7 @@ class PlanningCalls:
         self._rung: Rung | None = None
         self._no_tools: set[str] = set()
         self._no = 0
-        self._waits = False
+        self.waits = False
         self.tokens = 0
 
     @property
@@ -100,6 +107,8 @@ class PlanningCalls:
         if kept is not None:
             self.tokens += kept.usage.input_tokens + kept.usage.output_tokens
             return kept
+        if self._round > 1 and self._no == 1:
+            await asyncio.to_thread(self._books.explain, None)  # a pause in between had its own
         came = await self._ask(asked, messages, tools, may_call)
         await self._explain(None)
         return came
@@ -117,7 +126,15 @@ class PlanningCalls:
         """Call until there is an answer or the policy says that there will be none."""
         failed: Counter[str] = Counter()
         longest = OUTPUT_TOKENS
+        left = {self._endpoint.name}  # endpoints may name each other: each gets one turn
         while True:
+            fallback = self._fallback(left)
+            if (rest_s := self._breakers.wait_s(self._endpoint)) > 0:
+                if fallback is None:
+                    await self._rest(rest_s)
+                else:
+                    failed = self._go_over(fallback, left)
+                continue
             body = await self._body(messages, tools, may_call, longest)
             if ended := await self._reserve(body, longest):
                 return ended
@@ -128,11 +145,11 @@ class PlanningCalls:
             if self._can_ask_less(came, body):
                 continue
             failed[came.kind] += 1
-            fallback = self._endpoints.fallback_of(self._endpoint)
             choices = Choices(fallback=fallback is not None, shrinkable=True)
             step = next_step(came, failed, random.random(), choices)  # noqa: S311 - jitter
-            if isinstance(step, UseFallback) and fallback is not None:
-                self._endpoint, self._rung, failed = fallback, None, Counter()
+            given_up = isinstance(step, End) and came.kind in _OF_THE_ENDPOINT
+            if fallback is not None and (given_up or isinstance(step, UseFallback)):
+                failed = self._go_over(fallback, left)
             elif isinstance(step, TryLater):
                 await self._wait(came, step.delay_s)
             elif isinstance(step, MoreTokens):
@@ -141,8 +158,20 @@ class PlanningCalls:
                 return TooLong(came.detail)
             elif isinstance(step, PauseJob):
                 return PlanningPaused({"kind": step.reason, "detail": came.detail})
+            elif given_up:
+                return PlanningPaused({"kind": "breaker", "code": came.kind, "detail": came.detail})
             else:
                 return NotPlanned(f"planner_{came.kind}", f"The planning model: {came.detail}")
+
+    def _fallback(self, left: set[str]) -> Endpoint | None:
+        found = self._endpoints.fallback_of(self._endpoint)
+        return None if found is None or found.name in left else found
+
+    def _go_over(self, fallback: Endpoint, left: set[str]) -> Counter[str]:
+        """Call another endpoint from now on; return the count of its failures, which is none."""
+        left.add(fallback.name)
+        self._endpoint, self._rung = fallback, None
+        return Counter()
 
     async def _body(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]],
@@ -182,6 +211,7 @@ class PlanningCalls:
         key = f"{endpoint.address_hash}/{endpoint.model}"
         granted = await self._permit(key, endpoint, body, max_output_tokens)
         came = await self._client(endpoint).call(body, deadline_s=CALL_S)
+        self._breakers.note(endpoint, came)
         if came.usage is not None:
             self._limiter.settle(key, granted, came.usage.input_tokens, came.usage.output_tokens)
         limited = isinstance(came, CallFailure) and came.kind == "rate_limited"
@@ -210,16 +240,23 @@ class PlanningCalls:
     async def _wait(self, came: CallFailure, delay_s: float) -> None:
         kind = "rate_limited" if came.kind == "rate_limited" else "backoff"
         if delay_s >= 1:
-            until = datetime.now(UTC) + timedelta(seconds=delay_s)
-            told = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            await self._explain(
-                {"kind": kind, "model": self._endpoint.model, "until": told, "detail": came.detail}
-            )
+            await self._explain(self._waiting(kind, delay_s, came.detail))
         await asyncio.sleep(delay_s)
 
+    async def _rest(self, rest_s: float) -> None:
+        """Wait while the breaker leaves the endpoint alone; look again after it or sooner."""
+        detail = f"Endpoint {self._endpoint.name} is down and left alone."
+        await self._explain(self._waiting("backoff", rest_s, detail))
+        await asyncio.sleep(min(rest_s, LOOK_AGAIN_S))
+
+    def _waiting(self, kind: str, for_s: float, detail: str) -> dict[str, Any]:
+        until = datetime.now(UTC) + timedelta(seconds=for_s)
+        told = until.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {"kind": kind, "model": self._endpoint.model, "until": told, "detail": detail}
+
     async def _explain(self, reason: dict[str, Any] | None) -> None:
-        if reason is not None or self._waits:
-            self._waits = reason is not None
+        if reason is not None or self.waits:
+            self.waits = reason is not None
             await asyncio.to_thread(self._books.explain, reason)
 
     async def _reserve(

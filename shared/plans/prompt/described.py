@@ -9,11 +9,13 @@ import orjson
 from shared.capabilities.contract import Manifest
 from shared.domain.columns import Column
 from shared.plans.facts import TableFacts
+from shared.prompts.marking import neutral
 
 MOST_COLUMNS = 60
 MOST_SAMPLES = 5
 MOST_VALUE = 160  # characters of one value of a sample
 MOST_NAME = 500  # of a column: longer ones are not shown, `describe` is told the same way
+_LINE_ENDS = {0x85: " ", 0x2028: " ", 0x2029: " "}  # those JSON does not escape
 LEAST_LINE = 400  # a table's line is never given less
 
 
@@ -64,9 +66,16 @@ def capability_line(manifest: Manifest, most_chars: int) -> str:
 
 
 def clipped(value: Any, most_chars: int) -> Any:
-    """Return a value as it is, or the beginning of its text with an ellipsis."""
+    """Return a value as it is, or the beginning of its text with an ellipsis.
+
+    What could pass for one of our marks, a control token or the end of a line is not shown as
+    such: the value may be a row's.
+    """
     text = value if isinstance(value, str) else _line(value)
-    return value if len(text) <= most_chars else text[: most_chars - 1] + "…"
+    shown = neutral(text.translate(_LINE_ENDS))
+    if len(shown) > most_chars:
+        return shown[: most_chars - 1] + "…"
+    return value if shown == text else shown
 
 
 def _table(name: str, table: TableFacts, columns: list[Column]) -> dict[str, Any]:

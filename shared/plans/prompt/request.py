@@ -14,6 +14,7 @@ from shared.prompts import filled, prompt_text
 PLANNER_VERSION = 1
 MOST_FINDINGS = 40
 MOST_CLUSTERS = 15
+MOST_NAMES = 10  # of tables that get no line of their own
 MOST_CAPABILITY = 3_000
 _OUTPUT_FREE = "Not prescribed: choose the columns that answer the goal."
 
@@ -102,16 +103,28 @@ def _tables(facts: PlanFacts, most_chars: int) -> str:
     """Give every table its share; what small ones leave goes to those after them."""
     if not facts.tables:
         return "There are no tables: write the rows to work on into `tables`."
-    lines: list[str] = []
-    left = most_chars
+    told, untold = _tables_told(facts, most_chars)
+    lines = [_json({"more_tables": {"count": len(untold), "names": untold[:MOST_NAMES]}})]
+    lines = lines if untold else []
+    left = most_chars - sum(len(line) for line in lines)
     # small ones first, so that what they leave is there for the wide ones
-    by_width = sorted(facts.tables, key=lambda name: (len(facts.tables[name].columns), name))
+    by_width = sorted(told, key=lambda name: (len(facts.tables[name].columns), name))
     for position, name in enumerate(by_width):
         share = max(LEAST_LINE, left // (len(by_width) - position))
         line = table_line(name, facts.tables[name], share)
         left = max(0, left - len(line))
         lines.append(line)
     return "\n".join(lines)
+
+
+def _tables_told(facts: PlanFacts, most_chars: int) -> tuple[list[str], list[str]]:
+    """Return the tables that get a line, and those that do not: older rounds' go first."""
+    names = list(facts.tables)  # as read: inputs, then what the rounds made, the oldest first
+    given = [name for name in names if name not in facts.earlier_stages]
+    newest = [name for name in reversed(names) if name in facts.earlier_stages]
+    room = max(1, most_chars // LEAST_LINE - 3)
+    ordered = [*given, *newest]
+    return ordered[:room], ordered[room:]
 
 
 def _capabilities(facts: PlanFacts, most_chars: int) -> str:
@@ -142,11 +155,15 @@ def _limits(limits: Limits, models: Sequence[str]) -> str:
 def _rounds(rounds: Sequence[FormerRound], max_rounds: int, most_chars: int) -> str:
     if not rounds:
         return ""
-    each = max(LEAST_LINE, most_chars // len(rounds))
+    shown = rounds[-max(1, most_chars // LEAST_LINE - 1) :]
+    each = max(LEAST_LINE, most_chars // len(shown))
+    older = len(rounds) - len(shown)
+    lines = [_json({"more_rounds": older})] if older else []
+    lines += [_round_line(former, each) for former in shown]
     present = rounds[-1].round + 1
     last = "It is the last one: `then` must be `finish`." if present >= max_rounds else ""
     values = {
-        "rounds": "\n".join(_round_line(former, each) for former in rounds),
+        "rounds": "\n".join(lines),
         "round": str(present),
         "most": str(max_rounds),
         "last": last,
@@ -155,14 +172,18 @@ def _rounds(rounds: Sequence[FormerRound], max_rounds: int, most_chars: int) -> 
 
 
 def _round_line(former: FormerRound, most_chars: int) -> str:
+    """Return one round; failures go first where there is no room, then the names of stages."""
+    names = list(former.stages)
     told: dict[str, Any] = {
         "round": former.round,
         "result": former.result,
-        "stages": list(former.stages),
+        "stages": names,
         "coverage": dict(former.coverage),
         "failures": [],
     }
-    line = _json(told)
+    while len(line := _json(told)) > most_chars and names:
+        told["more_stages"] = told.get("more_stages", 0) + 1
+        names.pop(0)
     for cluster in former.failures[:MOST_CLUSTERS]:
         shown = {name: clipped(value, 300) for name, value in cluster.items()}
         told["failures"].append(shown)

@@ -169,6 +169,60 @@ def test_former_rounds_tell_coverage_and_failures() -> None:
     assert "last one" not in text
 
 
+def former_round(no: int, rows: int, clusters: int = 3, stages: int = 2) -> FormerRound:
+    """A round over so many rows, a tenth of which failed with long quotes."""
+    failures = tuple(
+        {"stage": "answers", "code": f"code_{one}", "count": rows // 10, "sample": "z" * 500}
+        for one in range(clusters)
+    )
+    names = tuple(f"stage_{no:03}_{one:03}_{'x' * 40}" for one in range(stages))
+    coverage = {"units": rows, "succeeded": rows - rows // 10, "failed": rows // 10}
+    return FormerRound(no, names[-1], names, coverage, failures)
+
+
+def test_rounds_over_a_million_rows_are_told_as_shortly_as_over_a_thousand() -> None:
+    lengths = [
+        len(request(facts("llm"), rounds=[former_round(1, rows)], max_rounds=3))
+        for rows in (1_000, 1_000_000)
+    ]
+    digits = len("1000000") - len("1000")
+    assert lengths[1] - lengths[0] == digits * (3 + 3)  # three counts of units, three of clusters
+
+
+def test_rounds_are_bounded_and_the_newest_stay() -> None:
+    size = PromptSize()
+    former = [former_round(no, 1_000_000, clusters=100, stages=50) for no in range(1, 100)]
+    bare = request(facts("llm"), rounds=[FormerRound(1, "a", ("a",), {})], max_rounds=100)
+    text = request(facts("llm"), rounds=former, max_rounds=100)
+    assert len(text) - len(bare) <= size.rounds + 200
+    told = parse_prompt(text).rounds
+    assert told[0] == {"more_rounds": 99 - (len(told) - 1)}
+    assert [one["round"] for one in told[1:]] == list(range(100 - len(told) + 1, 100))
+    assert all(one["coverage"]["failed"] == 100_000 for one in told[1:])
+    assert told[-1]["result"].startswith("stage_099_049")
+
+
+def test_a_round_of_many_stages_names_the_last_and_counts_the_rest() -> None:
+    text = request(facts("llm"), PromptSize(rounds=1_000), rounds=[former_round(1, 10, 0, 50)])
+    [told] = parse_prompt(text).rounds
+    assert told["stages"][-1] == told["result"]
+    assert told["more_stages"] + len(told["stages"]) == 50
+
+
+def test_tables_of_old_rounds_go_first_where_there_are_too_many() -> None:
+    size = PromptSize()
+    made = {f"stage_{no:04}": wide_table(3, samples=1) for no in range(2_000)}
+    known = facts("llm", tables={"tickets": TICKETS, **made})
+    known = replace(known, earlier_stages=frozenset(made))
+    text = request(known)
+    assert len(text) - len(request(replace(known, tables={}))) <= size.tables
+    shown = {table.name for table in parse_prompt(text).tables}
+    assert {"tickets", "stage_1999"} <= shown
+    assert "stage_0000" not in shown
+    more = next(json.loads(line) for line in text.splitlines() if line.startswith('{"more_tables'))
+    assert more["more_tables"]["count"] == 2_001 - len(shown)
+
+
 def test_the_last_round_is_told_that_it_is_the_last() -> None:
     former = FormerRound(1, "answers", ("answers",), {"succeeded": 1})
     assert "last one" in request(facts("llm"), rounds=[former], max_rounds=2)

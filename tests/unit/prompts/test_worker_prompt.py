@@ -11,8 +11,8 @@ from shared.prompts.worker import (
 )
 
 EVERY_PROMPT = (
-    "agent", "direct", "fold", "judge", "pack", "planner", "planner_findings", "planner_last",
-    "planner_request", "planner_rounds", "worker",
+    "agent", "direct", "fold", "judge", "missing_context", "pack", "planner", "planner_findings",
+    "planner_last", "planner_request", "planner_rounds", "worker",
 )  # fmt: skip
 
 
@@ -59,6 +59,8 @@ def test_rules_about_packs_and_tools_stand_only_where_they_apply() -> None:
     plain = worker_prefix(brief="", instructions="Label it.")
     assert prompt_text("pack") not in plain
     assert prompt_text("agent") not in plain
+    assert "missing_context" not in plain
+    assert prompt_text("missing_context") in worker_prefix(brief="", instructions="", may_ask=True)
     assert prompt_text("pack") in worker_prefix(brief="", instructions="", packed=True)
     assert prompt_text("agent") in worker_prefix(brief="", instructions="", agent=True)
 
