@@ -151,7 +151,15 @@ class Settings:
     )
 
     chat_max_output_tokens: int = _setting(
-        32_768, "Most tokens a ready chat body may ask for", low=1, high=10_000_000
+        32_768,
+        "Most tokens a ready chat body may ask for; a body that sets no limit gets this one",
+        low=1,
+        high=10_000_000,
+    )
+
+    unit_max_images: int = _setting(20, "Most images one unit may show a model", low=1, high=1_000)
+    unit_max_image_bytes: int = _setting(
+        10_000_000, "Most bytes the images of one unit may have together", low=1_000
     )
 
     allow_networks: str = _setting(

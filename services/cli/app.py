@@ -7,11 +7,13 @@ import typer
 
 from services.cli.commands import (
     demo,
+    demo_model,
     doctor,
     jobs,
     keys,
     models,
     plan,
+    projects,
     run,
     services,
     stack,
@@ -36,6 +38,7 @@ app.command("down")(stack.down)
 app.command("status")(stack.status)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
+app.command("demo-model")(demo_model.demo_model)
 app.command("serve")(services.serve)
 app.command("migrate")(services.migrate_database)
 app.add_typer(jobs.app, name="jobs")
@@ -43,6 +46,7 @@ app.add_typer(tables.app, name="tables")
 app.add_typer(plan.app, name="plan")
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
+app.add_typer(projects.app, name="projects")
 
 
 def main() -> NoReturn:

@@ -48,6 +48,7 @@ def _begin(engine: Engine, job_id: str) -> bool:
         if job is None or job.finished_at is not None:
             return False
         if job.status == "running":
+            shards.cancel_of_ended(tx, job_id)  # what was given back since
             stages.begin_sealing(tx, job_id)
         shards.note_done(tx, job_id)  # after it: a shard done just now is in the order too
     return True

@@ -22,30 +22,25 @@ class UnitAsk:
         messages: Sequence[Mapping[str, Any]],
         *,
         endpoint: str = "worker",
-        schema: dict[str, Any] | None = None,
-        tools: Sequence[Mapping[str, Any]] = (),
-        tool_choice: str | Mapping[str, Any] | None = None,
-        max_output_tokens: int | None = None,
-        temperature: float | None = None,
+        **how: Any,
     ) -> Reply:
-        """Return a complete answer; raise what ends the attempt."""
-        return await self.door.call(
-            self.caller,
-            self.account,
-            endpoint,
-            messages,
-            schema=schema,
-            tools=tools,
-            tool_choice=tool_choice,
-            max_output_tokens=max_output_tokens,
-            temperature=temperature,
-        )
+        """Return a complete answer; raise what ends the attempt. `how` is as in the contract."""
+        return await self.door.call(self.caller, self.account, endpoint, messages, **how)
 
     async def raw(
-        self, body: Mapping[str, Any], *, endpoint: str = "worker"
+        self,
+        body: Mapping[str, Any],
+        *,
+        endpoint: str = "worker",
+        max_output_tokens: int | None = None,
     ) -> tuple[int, str | None, Any]:
-        """Send a ready chat body as is; return (status, request id, decoded body)."""
-        return await self.door.raw(self.caller, self.account, endpoint, body)
+        """Send a ready chat body as is; return (status, request id, decoded body).
+
+        `max_output_tokens` is put into a body that sets no limit of its own.
+        """
+        return await self.door.raw(
+            self.caller, self.account, endpoint, body, max_output_tokens=max_output_tokens
+        )
 
     def context_tokens(self, endpoint: str) -> int:
         """Return how many tokens the endpoint's model takes at most."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.worker.child_pool import ChildDied, ChildPool, Raised, raised
+from services.worker.child_pool import ChildDied, ChildPool, Raised, kept_text, raised
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Context, Returned, Unit
 from shared.domain.outcome import Outcome
@@ -66,7 +66,7 @@ def answer_of(returned: Any, duration_ms: int) -> Answer:
     if isinstance(returned, BaseException):
         returned = _failure(raised(returned))
     if isinstance(returned, Returned):
-        return Answer(returned.rows, duration_ms, returned.raw)
+        return Answer(returned.rows, duration_ms, kept_text(returned.raw))
     return Answer(returned, duration_ms)
 
 
@@ -122,7 +122,7 @@ def _failure(error: Raised) -> Failure:
     return Failure(
         error.code, error.detail, transient=error.transient, retry_after_s=error.retry_after_s,
         outcome=outcome, burns=error.burns, decided=error.decided, raw=error.raw,
-        pause=error.pause,
+        pause=error.pause, model=error.model,
     )  # fmt: skip
 
 

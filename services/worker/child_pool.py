@@ -41,6 +41,7 @@ class Raised:
     decided: bool = False
     raw: str | None = None
     pause: dict[str, Any] | None = None
+    model: str | None = None
 
 
 class ChildPool:
@@ -116,11 +117,17 @@ def raised(error: BaseException) -> Raised:
         outcome=str(getattr(error, "outcome", "failed")),
         burns=bool(getattr(error, "burns", True)),
         decided=bool(getattr(error, "decided", False)),
-        raw=_storable(raw[:RAW_KEPT])
-        if isinstance(raw := getattr(error, "raw", None), str)
-        else None,
+        raw=kept_text(getattr(error, "raw", None)),
         pause=pause if isinstance(pause := getattr(error, "pause", None), dict) else None,
+        model=_storable(model[:200])
+        if isinstance(model := getattr(error, "model", None), str)
+        else None,
     )
+
+
+def kept_text(text: object) -> str | None:
+    """Return a model's text as it is kept with an attempt: clipped, and such that it can be."""
+    return _storable(text[:RAW_KEPT]) if isinstance(text, str) else None
 
 
 def _end(pool: ProcessPool) -> None:
@@ -132,10 +139,6 @@ def _pause(seconds: object) -> float | None:
     if not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
         return None
     return min(float(seconds), LONGEST_RETRY_AFTER_S)
-
-
-def _raw(text: object) -> str | None:
-    return _storable(text[:RAW_KEPT]) if isinstance(text, str) else None
 
 
 def _storable(text: str) -> str:

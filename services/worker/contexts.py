@@ -6,6 +6,7 @@ from typing import Any
 
 from services.worker.account import Account
 from services.worker.ask import UnitAsk
+from services.worker.capabilities.images import without_images
 from services.worker.held import HeldShard
 from services.worker.model_door import Caller, ModelDoor
 from services.worker.stage_run import StageRun
@@ -24,7 +25,7 @@ def context_of(
         params=run.spec.params,
         brief=run.record.brief,
         prompt=rendered(run, run.input, unit),
-        instructions=rendered(run, run.instructions, unit),
+        instructions=run.instructions,
         output=run.spec.output,
         attempt=attempt,
         replica=replica,
@@ -55,12 +56,13 @@ def ask_of(
 
 
 def rendered(run: StageRun, template: CompiledTemplate | None, unit: Unit) -> str | None:
-    """Return a template's text for a unit; None without a template."""
+    """Return a template's text for a unit; None without a template. Images stand as labels."""
     if template is None:
         return None
+    shown = without_images(unit, run.spec.params)
     return render(
-        template, unit.rows, run.spec.unit.single_row, unit.key, run.one_row_tables,
-        before=unit.before, after=unit.after,
+        template, shown.rows, run.spec.unit.single_row, shown.key, run.one_row_tables,
+        before=shown.before, after=shown.after,
     )  # fmt: skip
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from services.worker.settle_unit import UnitEnd
 from shared.llm.breaker import FIRST_UNITS, job_breaker_trips
+from shared.llm.missing_context import MISSING as MISSING_CONTEXT
 
 
 @dataclass(slots=True)
 class _Counts:
     succeeded: int = 0
     permanent: int = 0
+    turned_away: int = 0
     first_codes: list[str] = field(default_factory=list)
 
 
@@ -34,6 +36,7 @@ class JobBreakers:
                 succeeded=counts.succeeded,
                 permanent=counts.permanent,
                 first_codes=counts.first_codes,
+                turned_away=counts.turned_away,
             ):
                 return None
             del self._jobs[job_id]
@@ -43,8 +46,13 @@ class JobBreakers:
 
 
 def _count(counts: _Counts, end: UnitEnd) -> None:
-    counts.permanent += sum(tried.code == "permanent" for tried in end.attempts)
+    permanent = [tried for tried in end.attempts if tried.code == "permanent"]
+    counts.permanent += len(permanent)
+    counts.turned_away += sum(not tried.burned for tried in permanent)
     for settled in end.outcomes[:1]:
-        counts.succeeded += settled.outcome == "succeeded"
-        if len(counts.first_codes) < FIRST_UNITS:
+        if settled.outcome == "succeeded":
+            counts.succeeded += 1
+            counts.turned_away = 0
+        # a wish for other rows is for the next round to grant, no reason to stop this one
+        if len(counts.first_codes) < FIRST_UNITS and settled.code != MISSING_CONTEXT:
             counts.first_codes.append(settled.code or settled.outcome)

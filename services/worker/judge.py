@@ -6,6 +6,7 @@ import orjson
 
 from services.worker.agree import Agreed, Rows, combine
 from services.worker.ask import UnitAsk
+from services.worker.capabilities.images import with_images, without_images
 from services.worker.child_pool import raised
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Unit
@@ -31,11 +32,12 @@ async def judge(
     }
     messages = judge_messages(
         brief=run.record.brief,
-        instructions=run.spec.instructions or "",
-        data=orjson.dumps(unit.rows).decode(),
+        instructions=run.instructions or "",
+        data=orjson.dumps(without_images(unit, run.spec.params).rows).decode(),
         attempts=[orjson.dumps(rows).decode() for rows in different],
     )
     try:
+        messages = with_images(messages, unit.rows, run.spec.params)
         reply = await ask(messages, endpoint="judge", schema=schema)
     except Exception as error:  # noqa: BLE001 - what ends the call ends the attempt
         return _as_failure(error)
@@ -51,5 +53,5 @@ def _as_failure(error: Exception) -> Failure:
     told: Any = raised(error)
     return Failure(
         told.code, told.detail, transient=told.transient, retry_after_s=told.retry_after_s,
-        burns=told.burns, decided=told.decided, pause=told.pause,
+        burns=told.burns, decided=told.decided, pause=told.pause, model=told.model,
     )  # fmt: skip

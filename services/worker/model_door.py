@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -25,7 +26,7 @@ from shared.llm.endpoints import Endpoint, Endpoints
 from shared.llm.limiter import Granted, Limiter
 from shared.llm.prices import microusd
 from shared.llm.purse import Purse
-from shared.llm.request import chat_body
+from shared.llm.request import chat_body, stated_output_tokens, with_output_limit
 from shared.llm.retry_policy import (
     Choices,
     End,
@@ -44,13 +45,16 @@ from shared.llm.structured import (
     response_format,
     schema_instructions,
 )
-from shared.llm.tokens import estimate_tokens_of_bytes
+from shared.llm.tokens import estimate_tokens_of_request
 from shared.settings import Settings
 
 EXPECTED_OUTPUT_TOKENS = 500  # of a call that sets no limit, for limits and reservations
 EXPECTED_CALL_MS = 2_000
 NOT_OUR_UNIT_S = 2.0
+PATIENCE_S = 5.0  # for a slice of the budget that is on its way
+MOST_SCHEMAS = 1_000  # of one endpoint; forgotten all at once, which costs one refused call each
 _NOT_THE_BODYS_FAULT = frozenset({"rate_limited", "overloaded", "quota"})
+_COST_UNKNOWN = frozenset({"deadline", "bad_response", "too_large"})  # when no usage was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class _Line:
     limits: RateLimits
     room: asyncio.Semaphore
     breaker: EndpointBreaker = field(default_factory=EndpointBreaker)
-    rungs: dict[int, Rung] = field(default_factory=dict)  # lowered ones, by the schema's identity
+    rungs: dict[bytes, Rung] = field(default_factory=dict)  # by the schema's text
 
     @property
     def key(self) -> str:
@@ -87,13 +91,18 @@ class _Line:
 
 @dataclass(slots=True)
 class _Entry:
-    """A call that may go: what was reserved for it, and whether it was booked."""
+    """A call that may go: what was reserved for it, and whether it went out and was booked."""
 
     purse: Purse
     cost: Spend
     began: float
     granted: Granted | None = None
+    sent: bool = False
     booked: bool = False
+
+    @property
+    def took_ms(self) -> int:
+        return int((time.monotonic() - self.began) * 1000)
 
 
 class ModelDoor:
@@ -122,11 +131,11 @@ class ModelDoor:
         name: str,
         messages: Sequence[Mapping[str, Any]],
         *,
-        schema: dict[str, Any] | None,
-        tools: Sequence[Mapping[str, Any]],
-        tool_choice: str | Mapping[str, Any] | None,
-        max_output_tokens: int | None,
-        temperature: float | None,
+        schema: dict[str, Any] | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+        tool_choice: str | Mapping[str, Any] | None = None,
+        max_output_tokens: int | None = None,
+        temperature: float | None = None,
     ) -> Reply:
         """Return a complete answer, if need be of a fallback; raise ModelEndedError else.
 
@@ -135,50 +144,66 @@ class ModelDoor:
         """
         line = self._line(self._find(name))
         failed: dict[str, int] = defaultdict(int, caller.failed)
+        asked = orjson.dumps(schema) if schema else b""
+        turned_to = {line.endpoint.name}  # each endpoint gets one turn: fallbacks may form a ring
         while True:
-            rung = self._rung(line, schema)
+            rung = _rung(line, asked)
             body = chat_body(
                 line.endpoint,
                 _with_schema(messages, rung, schema),
                 abilities=line.abilities,
                 max_output_tokens=max_output_tokens,
                 temperature=temperature,
-                response_format=response_format(rung, schema) if rung and schema else None,
+                response_format=_format(rung, asked) if rung else None,
                 tools=tools,
                 tool_choice=tool_choice,
             )
             fallback = self._endpoints.fallback_of(line.endpoint)
+            if fallback is not None and fallback.name in turned_to:
+                fallback = None
             rest_s = line.breaker.wait_s(time.monotonic())
             if rest_s > 0:
                 if fallback is None:
                     raise _resting(line, rest_s)
                 line = self._line(fallback)
+                turned_to.add(fallback.name)
                 continue
             came = await self._once(caller, account, line, body, max_output_tokens)
             if isinstance(came, Reply):
                 return came
             if rung and schema and (lower := lower_rung(rung, came)):
-                line.rungs[_identity(schema)] = lower
+                line.rungs[asked] = lower
                 continue
             failed[came.kind] += 1
             choices = Choices(retries=caller.retries, fallback=fallback is not None)
             step = next_step(came, failed, random.random(), choices)  # noqa: S311 - jitter
             if isinstance(step, UseFallback) and fallback is not None:
                 line = self._line(fallback)
+                turned_to.add(fallback.name)
                 failed = defaultdict(int)
                 continue
-            raise _ended(came, step)
+            raise _ended(came, step, line)
 
     async def raw(
-        self, caller: Caller, account: Account, name: str, body: Mapping[str, Any]
-    ) -> tuple[int, str | None, Any]:
-        """Send a ready chat body as is; return (status, request id, decoded body)."""
+        self, caller: Caller, account: Account, name: str, body: Mapping[str, Any], *,
+        max_output_tokens: int | None = None,
+    ) -> tuple[int, str | None, Any]:  # fmt: skip
+        """Send a ready chat body as is; return (status, request id, decoded body).
+
+        A body that sets no limit gets `max_output_tokens`, or what its prompt leaves of the
+        model's context where that is less.
+        """
         line = self._line(self._find(name))
         rest_s = line.breaker.wait_s(time.monotonic())
         if rest_s > 0:
             raise _resting(line, rest_s)
+        stated = stated_output_tokens(body)
+        if max_output_tokens is not None:
+            room = line.endpoint.context_tokens - estimate_tokens_of_request(orjson.dumps(body))
+            most = max(1, min(max_output_tokens, room))
+            body = with_output_limit(body, most, line.abilities)
         sent = orjson.dumps(body)
-        async with self._entered(caller, line, sent, body.get("max_tokens")) as entry:
+        async with self._entered(caller, line, sent, stated) as entry:
             answer = await line.client.send(body, deadline_s=caller.deadline_s)
             came = answer if isinstance(answer, CallFailure) else read_answer(answer, sent)
             self._leave(account, line, entry, came)
@@ -188,7 +213,7 @@ class ModelDoor:
             failure = came if isinstance(came, CallFailure) else None
             assert failure is not None  # noqa: S101 - either branch above is a failure
             failed = {**caller.failed, failure.kind: caller.failed.get(failure.kind, 0) + 1}
-            raise _ended(failure, next_step(failure, failed, random.random(), Choices()))  # noqa: S311
+            raise _ended(failure, next_step(failure, failed, random.random(), Choices()), line)  # noqa: S311
         return answer.status, answer.headers.get("x-request-id"), _decoded(answer.content)
 
     async def close(self) -> None:
@@ -213,7 +238,7 @@ class ModelDoor:
     ) -> AsyncIterator["_Entry"]:
         """Hold a permit, a reservation and a place in flight; raise a postponement without one."""
         expected = Usage(
-            estimate_tokens_of_bytes(sent), max_output_tokens or EXPECTED_OUTPUT_TOKENS
+            estimate_tokens_of_request(sent), max_output_tokens or EXPECTED_OUTPUT_TOKENS
         )
         cost = Spend(
             microusd(expected, line.endpoint) or 0,
@@ -231,18 +256,24 @@ class ModelDoor:
                     raise _stopped()
                 entry.began = time.monotonic()
                 self.calls_by_endpoint[line.endpoint.name] += 1
+                entry.sent = True
                 yield entry
         finally:
-            if not entry.booked:
+            if entry.sent and not entry.booked:  # cut off: by the attempt's limit, a lost lease
+                caller.purse.unanswered(cost, entry.took_ms)
+                if entry.took_ms > caller.deadline_s * 500:  # most of the attempt was this call
+                    line.breaker.note(CallFailure("deadline", "cut off"), time.monotonic())
+            elif not entry.booked:
                 caller.purse.not_spent(cost)
 
     async def _reserve(self, caller: Caller, cost: Spend) -> None:
-        answer = await caller.purse.may_spend_soon(cost)
+        patience_s = min(PATIENCE_S, caller.deadline_s / 2)  # a wait is no reason for a timeout
+        answer = await caller.purse.may_spend_soon(cost, patience_s)
         if answer is True:
             return
-        pause = None
-        if answer.final:
-            pause = {"kind": "budget", "known_for_s": caller.purse.refused_ago_s}
+        pause, why = None, caller.purse.exhausted
+        if answer.final and why is not None:
+            pause = why.reason()
         raise ModelEndedError(
             "budget", "The budget of the job or its project is used up or in use elsewhere.",
             transient=True, retry_after_s=answer.retry_in_s, decided=True, burns=False,
@@ -260,6 +291,7 @@ class ModelDoor:
             raise ModelEndedError(
                 came.kind, f"The limit of {line.endpoint.model} is used up.", transient=True,
                 retry_after_s=came.retry_in_s, decided=True, burns=False,
+                model=line.endpoint.model,
             )  # fmt: skip
         return came
 
@@ -274,10 +306,13 @@ class ModelDoor:
                 self._limiter.settle(
                     line.key, entry.granted, usage.input_tokens, usage.output_tokens
                 )
-        account.add(usage, cost)
-        took_ms = int((time.monotonic() - entry.began) * 1000)
-        tokens = usage.input_tokens + usage.output_tokens if usage else 0
-        entry.purse.spent(entry.cost, Spend(cost or 0, tokens, took_ms))
+        if isinstance(came, Reply) or came.status is not None:  # else nothing answered
+            account.add(usage, cost)
+        if usage is None and isinstance(came, CallFailure) and came.kind in _COST_UNKNOWN:
+            entry.purse.unanswered(entry.cost, entry.took_ms)
+        else:
+            tokens = usage.input_tokens + usage.output_tokens if usage else 0
+            entry.purse.spent(entry.cost, Spend(cost or 0, tokens, entry.took_ms))
         entry.booked = True
         self._note(line, came)
 
@@ -313,14 +348,22 @@ class ModelDoor:
             self._lines[endpoint.name] = line
         return line
 
-    def _rung(self, line: _Line, schema: dict[str, Any] | None) -> Rung | None:
-        if schema is None:
-            return None
-        return line.rungs.get(_identity(schema)) or choose_rung(line.abilities, schema)
+
+def _rung(line: _Line, asked: bytes) -> Rung | None:
+    """Return how a schema is asked for; its text is its name, since objects come and go."""
+    if not asked:
+        return None
+    known = line.rungs.get(asked)
+    if known is None:
+        if len(line.rungs) >= MOST_SCHEMAS:
+            line.rungs.clear()
+        known = line.rungs[asked] = choose_rung(line.abilities, orjson.loads(asked))
+    return known
 
 
-def _identity(schema: dict[str, Any]) -> int:
-    return id(schema)  # a stage's schema lives as long as the stage is cached
+@lru_cache(maxsize=256)
+def _format(rung: Rung, asked: bytes) -> dict[str, Any] | None:
+    return response_format(rung, orjson.loads(asked))
 
 
 def _with_schema(
@@ -334,7 +377,7 @@ def _with_schema(
     return [{**first, "content": told}, *rest]
 
 
-def _ended(came: CallFailure, step: object) -> ModelEndedError:
+def _ended(came: CallFailure, step: object, line: _Line) -> ModelEndedError:
     """Translate the policy's next step into the attributes of the contract."""
     told: dict[str, Any] = {"raw": came.raw, "failure": came, "burns": came.burns_attempt}
     match step:
@@ -351,13 +394,14 @@ def _ended(came: CallFailure, step: object) -> ModelEndedError:
             told["outcome"] = outcome
         case Repair() | MoreTokens() | Shrink():
             told["outcome"] = "invalid"
-    return ModelEndedError(came.kind, came.detail, **told)
+    return ModelEndedError(came.kind, came.detail, model=line.endpoint.model, **told)
 
 
 def _resting(line: _Line, rest_s: float) -> ModelEndedError:
     return ModelEndedError(
         "overloaded", f"Endpoint {line.endpoint.name} is left alone for {rest_s:.1f} s.",
         transient=True, retry_after_s=rest_s, decided=True, burns=False,
+        model=line.endpoint.model,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.actions.finish_early import finish_early
-from shared.database import job_control, jobs, shards
+from shared.database import job_control, jobs, shards, spend
 from shared.database.engine import Connection, Engine, retrying
 from shared.log import get_logger
 
@@ -13,17 +13,21 @@ JUST_RESUMED_S = 2.0  # what was found out this short after a resume is looked a
 def pause_job(engine: Engine, job_id: str, shard_id: int, reason: dict[str, Any]) -> None:
     """running -> paused(reason), once; results stay readable and resume goes on.
 
-    At the end of a budget the policy may say ``on_budget: finish`` instead. What a shard met that
-    was claimed before the job was resumed is an old story and pauses nothing.
+    At the end of a budget the policy may say ``on_budget: finish`` instead. A budget that was
+    changed since is an old story and pauses nothing; so is what else a shard met that was claimed
+    before the job was resumed.
     """
-    reason = dict(reason)
-    known_for_s = float(reason.pop("known_for_s", 0.0))
+    of_budget = reason.get("kind") == "budget"
 
     def work(tx: Connection) -> bool:
-        job = jobs.lock(tx, job_id)
-        if job is None or shards.claimed_before_resume(tx, shard_id, known_for_s + JUST_RESUMED_S):
+        job = jobs.lock(tx, job_id)  # who changes the budget holds it too
+        if job is None:
             return False
-        if reason.get("kind") == "budget" and job.policy.get("on_budget") == "finish":
+        if of_budget and not spend.is_at_limit(tx, job_id, reason):
+            return False
+        if not of_budget and shards.claimed_before_resume(tx, shard_id, JUST_RESUMED_S):
+            return False
+        if of_budget and job.policy.get("on_budget") == "finish":
             return finish_early(tx, job_id, reason, actor="worker")
         return job_control.pause(tx, job_id, reason, actor="worker") is not None
 

@@ -8,7 +8,7 @@ from services.worker.load_units import LoadedUnit
 from services.worker.output_rows import kept_values
 from services.worker.settle_unit import unit_hash
 from services.worker.stage_run import StageRun
-from shared.capabilities.contract import Capability
+from shared.capabilities.contract import Capability, is_reusable
 from shared.database import results
 from shared.database.engine import Engine
 from shared.domain.outcome import Settled
@@ -36,7 +36,11 @@ def look_up(
     Only succeeded results of the same project count (`policy.reuse: project`); `none` turns
     twins off too.
     """
-    if not _may_share(run.capability) or run.job.reuse == "none" or run.spec.replicas > 1:
+    if (
+        not _may_share(run.capability, run.spec.params)
+        or run.job.reuse == "none"
+        or run.spec.replicas > 1
+    ):
         return Work(list(loaded), [], {})
     hashes = {item.unit.index: unit_hash(run, item.unit) for item in loaded}
     found: Mapping[str, list[dict[str, Any]]] = {}
@@ -72,6 +76,10 @@ def reused(run: StageRun, item: LoadedUnit, rows: Sequence[Mapping[str, Any]]) -
     )
 
 
-def _may_share(capability: Capability) -> bool:
-    called = capability.queue == "model" and capability.effects == "none"
-    return called and getattr(capability, "reusable", True)
+def _may_share(capability: Capability, params: Mapping[str, Any]) -> bool:
+    if capability.queue != "model" or capability.effects != "none":
+        return False
+    try:
+        return is_reusable(capability, params)
+    except Exception:  # noqa: BLE001 - a stranger's function; who cannot say may not share
+        return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.worker.child_pool import raised
 from services.worker.held import HeldShard, HeldShards
 from services.worker.load_units import LoadedUnit, check_unit_size, load_units
+from services.worker.project_tools import check_tools
 from services.worker.reuse import Work, look_up, reused
 from services.worker.run_units import Leftover, Runtime, run_units
 from services.worker.settler import Settler
@@ -107,6 +108,7 @@ def _run_or_fail(
 
 def _run(worker: Worker, held: HeldShard, wanted: list[int], tries: dict[int, Tries]) -> Leftover:
     run = worker.stages.get(held.shard.stage_id)
+    check_tools(worker.engine, run)
     check_unit_size(run, held.shard, worker.settings.unit_max_bytes)
     loaded = load_units(worker.engine, run, held.shard, wanted)
     work = look_up(worker.engine, run, loaded, tries)

@@ -78,7 +78,7 @@ def _failed(
     tried = Attempted(
         item.unit.index, number, "retry" if isinstance(step, TryAgain) else step,
         code=failure.code, detail=failure.detail, raw=failure.raw, duration_ms=duration,
-        burned=failure.burns, usage=usage,
+        burned=failure.burns, usage=usage, model=failure.model,
     )  # fmt: skip
     if isinstance(step, TryAgain):
         return UnitEnd([], [tried], delay_s=step.delay_s, pause=failure.pause)

@@ -14,8 +14,9 @@ from shared.database.engine import Connection, Engine
 from shared.database.stages import StageRecord
 from shared.database.tables import TableRecord
 from shared.domain.stage import StageSpec
-from shared.plans.render import CompiledTemplate, compile_template
+from shared.plans.render import CompiledTemplate, compile_template, render, to_text
 from shared.plans.unit_hash import StageHasher
+from shared.prompts.marking import marked
 from shared.tables.store import read_range, rows_of, visible
 
 _KEPT_STAGES = 64
@@ -46,6 +47,7 @@ class StageRun:
     """A stage ready to run: compiled template, validator, hasher, and the tables it reads.
 
     `source` is the table the units number. `one_row_tables` maps names used by the template.
+    `instructions` are rendered, since they are alike for all units.
     """
 
     record: StageRecord
@@ -54,7 +56,7 @@ class StageRun:
     source: TableRecord
     over: Mapping[str, TableRecord]
     one_row_tables: Mapping[str, dict[str, Any]]
-    instructions: CompiledTemplate | None
+    instructions: str | None
     input: CompiledTemplate | None
     validator: Any
     hasher: StageHasher
@@ -105,18 +107,22 @@ def _prepare(
         raise LookupError(f"stage {stage_id} is not open")
     spec = StageSpec.from_json(record.spec)
     capability = capabilities[record.capability]
+    read = {
+        name: _table(connection, table_id)
+        for name, table_id in record.reads.items()
+        if name not in spec.over
+    }
+    one_row_tables = {name: _one_row(connection, name, table) for name, table in read.items()}
+    told = {name: _told(read[name], row) for name, row in one_row_tables.items()}
+    instructions = render(spec.instructions, [], False, {}, told) if spec.instructions else None
     return StageRun(
         record=record,
         spec=spec,
         capability=capability,
         source=_table(connection, record.source_table_id),
         over={name: _table(connection, record.reads[name]) for name in spec.over},
-        one_row_tables={
-            name: _one_row(connection, name, table_id)
-            for name, table_id in record.reads.items()
-            if name not in spec.over
-        },
-        instructions=compile_template(spec.instructions) if spec.instructions else None,
+        one_row_tables=one_row_tables,
+        instructions=instructions,
         input=compile_template(spec.input) if spec.input else None,
         validator=jsonschema_rs.validator_for(spec.output),
         hasher=StageHasher(
@@ -124,7 +130,7 @@ def _prepare(
             version=capability.version,
             params=spec.params,
             brief=record.brief,
-            instructions=spec.instructions,
+            instructions=instructions,
             output=spec.output,
             emit=spec.emit,
         ),
@@ -153,8 +159,7 @@ def _table(connection: Connection, table_id: str) -> TableRecord:
     return found
 
 
-def _one_row(connection: Connection, name: str, table_id: str) -> dict[str, Any]:
-    table = _table(connection, table_id)
+def _one_row(connection: Connection, name: str, table: TableRecord) -> dict[str, Any]:
     if table.row_count != 1:
         raise StageNotRunnableError(
             "not_one_row",
@@ -162,3 +167,10 @@ def _one_row(connection: Connection, name: str, table_id: str) -> dict[str, Any]
             "only a table of one row can be read so.",
         )
     return rows_of(visible(read_range(connection, table, 0, 1).rows, table.columns))[0]
+
+
+def _told(table: TableRecord, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row as instructions may quote it: as data, unless the plan itself wrote it."""
+    if table.kind == "literal":
+        return row
+    return {name: None if value is None else marked(to_text(value)) for name, value in row.items()}

@@ -7,7 +7,7 @@ from typing import Any
 from shared.capabilities import builtin, registry
 from shared.capabilities.builtin.agent import tools_of
 from shared.capabilities.contract import Capability, Columns, Manifest
-from shared.database import capabilities, keys, tables
+from shared.database import capabilities, endpoint_abilities, keys, projects, tables
 from shared.database.engine import Connection
 from shared.database.jobs import JobInput
 from shared.domain.columns import Column
@@ -59,13 +59,14 @@ def plan_facts(
             policy,
             settings,
             keys.allows_external(connection, project_id),
-            tools_of(installed.values()),
+            _tools(connection, project_id, installed),
         ),
         output=output,
         output_of=output_of,
         check_params=builtin.check_params,
         model_available=bool(endpoints),
         prices=_prices(endpoints),
+        without_images=_without_images(connection, endpoints),
     )
 
 
@@ -125,6 +126,14 @@ def _limits(
     )
 
 
+def _tools(
+    connection: Connection, project_id: str, installed: Mapping[str, Manifest]
+) -> frozenset[str]:
+    """Return the tools an agent may list: those there are, less what the project forbids."""
+    there, allowed = tools_of(installed.values()), projects.allowed_tools(connection, project_id)
+    return there if allowed is None else there & allowed
+
+
 def _prices(endpoints: Endpoints) -> dict[str, ModelPrice]:
     """Return what tokens cost by every name a plan may give; unknown prices are absent."""
     found = {}
@@ -134,6 +143,22 @@ def _prices(endpoints: Endpoints) -> dict[str, ModelPrice]:
         if prices is not None:
             found[name] = ModelPrice(prices.input_usd_per_million, prices.output_usd_per_million)
     return found
+
+
+def _without_images(connection: Connection, endpoints: Endpoints) -> frozenset[str]:
+    """Return the names a plan may give whose endpoint a probe found to take no images."""
+    refusing = set()
+    for endpoint in endpoints:
+        found = endpoint_abilities.find(
+            connection, endpoint.name, endpoint.address_hash, endpoint.model
+        )
+        if found is not None and found.get("images") is False:
+            refusing.add(endpoint.name)
+    return frozenset(
+        name
+        for name in endpoints.names()
+        if (served := endpoints.find(name)) is not None and served.name in refusing
+    )
 
 
 def output_of(

@@ -7,13 +7,15 @@ run`` on the event loop) or ``process`` (a plain function in a killable child pr
 is the JSON Schema of one output row, or a pure function of the input columns and the parameters
 that returns it, or None where the plan's stage has to say it. `emits` (optional, default ``one``)
 says whether a unit yields one row or many. `reusable` (optional, default True) is False where equal
-units may not share an answer, because it changes with time.
+units may not share an answer, because it changes with time; or a function of the parameters that
+says so.
 
 An exception raised by `run` is an outcome: its attributes ``code`` (str), ``transient`` (bool,
 default False) and ``retry_after_s`` (float) are honoured where present. So are ``outcome``
 (``failed``, ``invalid`` or ``refused``; what the unit becomes), ``burns`` (False: the try does not
 count against the unit's retries), ``decided`` (True: `retry_after_s` is the whole pause), ``raw``
-(str, kept with the attempt) and ``pause`` (a reason, for which the whole job pauses).
+(str, kept with the attempt), ``pause`` (a reason, for which the whole job pauses) and ``model``
+(str, the one that was asked, shown while the unit waits for another try).
 
 A capability with queue ``model`` may have ``pack(params) -> int`` and ``async run_pack(units,
 contexts)``, which returns one answer or exception per unit: several units then share one call.
@@ -74,9 +76,16 @@ class Ask(Protocol):
         ...
 
     async def raw(
-        self, body: Mapping[str, Any], *, endpoint: str = "worker"
+        self,
+        body: Mapping[str, Any],
+        *,
+        endpoint: str = "worker",
+        max_output_tokens: int | None = None,
     ) -> tuple[int, str | None, Any]:
-        """Send a ready chat body as is; return (status, request id, decoded body)."""
+        """Send a ready chat body as is; return (status, request id, decoded body).
+
+        `max_output_tokens` is put into a body that sets no limit of its own.
+        """
         ...
 
     def context_tokens(self, endpoint: str) -> int:
@@ -131,6 +140,12 @@ class Capability(Protocol):
         ...
 
 
+def is_reusable(capability: object, params: Mapping[str, Any]) -> bool:
+    """Return True where a unit may take over the answer to an equal one, in a stage of `params`."""
+    told = getattr(capability, "reusable", True)
+    return told(params) is True if callable(told) else told is True
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What workers write into Postgres of a capability; api and planner lint from it.
@@ -150,7 +165,7 @@ class Manifest:
     output: dict[str, Any] | None
     computed_output: bool
     reads: str = "rows"  # "tables": gets table handles instead of rows
-    reusable: bool = True  # an equal unit of a model stage may take over an answer
+    reusable: bool = True  # equal units may always share an answer, whatever the parameters
 
     def to_json(self) -> dict[str, Any]:
         """Return the form stored in ``capabilities.manifest``."""

@@ -79,7 +79,7 @@ def manifest_of(capability: Capability) -> Manifest:
         output=fixed,
         computed_output=callable(capability.output),
         reads=getattr(capability, "reads", "rows"),
-        reusable=getattr(capability, "reusable", True),
+        reusable=getattr(capability, "reusable", True) is True,
     )
 
 
@@ -152,6 +152,9 @@ def _check_choices(capability: Any) -> list[str]:
         for name, (value, allowed) in choices.items()
         if value not in allowed
     ]
+    reusable = getattr(capability, "reusable", True)
+    if not isinstance(reusable, bool) and not callable(reusable):
+        found.append(f"`reusable` is {reusable!r} but must be True, False or a function of params")
     units = capability.units
     sound = isinstance(units, (tuple, list)) and all(unit in _UNITS for unit in units)
     if not sound or not units:

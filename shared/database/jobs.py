@@ -213,18 +213,19 @@ def release_planning(connection: Connection, job_id: str, planner_id: str) -> No
 
 
 def show_plan(
-    connection: Connection, job_id: str, version: int, plan_hash: str
+    connection: Connection, job_id: str, version: int, plan_hash: str, *, must_ask: bool = False
 ) -> JobRecord | None:
     """planning -> running, awaiting_approval or piloting, as the job asks; None if it moved on.
 
-    The plan of this version is now the job's.
+    The plan of this version is now the job's. `must_ask`: it awaits approval whatever the job asks,
+    and no pilot runs before.
     """
     row = connection.execute(
         text(f"""UPDATE jobs SET plan_version = :version, plan_hash = :hash,
-            status = CASE approval WHEN 'none' THEN 'running' WHEN 'pilot' THEN 'piloting'
-              ELSE 'awaiting_approval' END
+            status = CASE WHEN :must_ask THEN 'awaiting_approval' WHEN approval = 'none'
+              THEN 'running' WHEN approval = 'pilot' THEN 'piloting' ELSE 'awaiting_approval' END
           WHERE id = :id AND status = 'planning' RETURNING {_FIELDS}"""),
-        {"id": job_id, "version": version, "hash": plan_hash},
+        {"id": job_id, "version": version, "hash": plan_hash, "must_ask": must_ask},
     ).mappings().one_or_none()  # fmt: skip
     return JobRecord(**row) if row else None
 
@@ -266,10 +267,10 @@ def note_trouble(connection: Connection, job_id: str, who: str, detail: str) -> 
 
 
 def explain_wait(connection: Connection, job_id: str, reason: dict[str, Any] | None) -> None:
-    """Say why the job waits (or that it no longer does)."""
+    """Say why the job waits (or that it no longer does); a paused job keeps the pause's reason."""
     connection.execute(
         text("""UPDATE jobs SET status_reason = CAST(:reason AS jsonb)
-          WHERE id = :id AND finished_at IS NULL
+          WHERE id = :id AND finished_at IS NULL AND status <> 'paused'
           AND status_reason IS DISTINCT FROM CAST(:reason AS jsonb)"""),
         {"id": job_id, "reason": _json_or_null(reason)},
     )
@@ -338,7 +339,8 @@ def due_for_collecting(connection: Connection, limit: int) -> list[str]:
                   EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id AND (t.status = 'sealing'
                     OR (t.status = 'open' AND t.fully_cut AND NOT EXISTS (
                       SELECT 1 FROM shards s WHERE s.stage_id = t.id
-                        AND s.status IN ('pending', 'dispatched', 'running')))))
+                        AND s.status IN ('pending', 'dispatched', 'running')
+                        AND (s.status = 'running' OR t.ended_early IS NULL)))))
                   OR (replan_round IS NULL AND NOT EXISTS (SELECT 1 FROM stages t
                     WHERE t.job_id = j.id AND t.status IN ('waiting', 'open', 'sealing'))))))
               ORDER BY id LIMIT :limit"""),

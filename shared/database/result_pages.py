@@ -125,7 +125,9 @@ def failure_clusters(
     rows = connection.execute(
         text(f"""WITH looked AS ({_candidates(NOT_GOOD, "unit, outcome, code, detail")})
           SELECT CAST(:stage AS text) AS stage, outcome, code,
-            regexp_replace(left(coalesce(detail, ''), 200), '[0-9]+', '#', 'g') AS signature,
+            CASE WHEN code = 'missing_context' THEN code ELSE
+              regexp_replace(left(coalesce(detail, ''), 200), '[0-9]+', '#', 'g')
+            END AS signature,
             count(*) AS count, min(unit) AS sample_unit, min(left(detail, 500)) AS sample
           FROM looked GROUP BY 1, 2, 3, 4 ORDER BY count(*) DESC, 2, 3, 4 LIMIT 100"""),
         {"stage_id": stage_id, "stage": stage, "from_unit": 0, "limit": looked_at},

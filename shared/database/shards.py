@@ -149,6 +149,8 @@ def claim(
                 AND j.status IN ('running', 'piloting')
                 AND s.status IN ('pending', 'dispatched') AND s.due_at <= clock_timestamp()
                 AND s.capability = ANY(:capabilities) AND (NOT s.alone OR :alone)
+                AND NOT EXISTS (SELECT 1 FROM stages t
+                  WHERE t.id = s.stage_id AND t.ended_early IS NOT NULL)
               RETURNING {_FIELDS}"""),
             {
                 "id": shard_id, "worker_id": worker_id, "lease_s": lease_s,
@@ -177,25 +179,28 @@ def due_unheard(connection: Connection, capabilities: Sequence[str], limit: int)
 def extend_leases(
     connection: Connection, worker_id: str, held: Sequence[tuple[int, int]], lease_s: float
 ) -> dict[tuple[int, int], bool]:
-    """Extend the leases of `held` (shard id, fence); return those still held: job paused or not.
+    """Extend the leases of `held` (shard id, fence); return those still held: halted or not.
 
-    A shard that is missing from the answer was rescued or cancelled. One of a paused job stays
-    held until its worker gives it back: what is under way is settled, nothing is lost.
+    A shard that is missing from the answer was rescued or cancelled. One of a paused job or of a
+    stage that was ended early stays held until its worker gives it back: what is under way is
+    settled, nothing is lost.
     """
     rows = connection.execute(
         text("""UPDATE shards s SET
             lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-          FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS h(id, fence), jobs j
+          FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS h(id, fence), jobs j,
+            stages t
           WHERE s.id = h.id AND s.fence = h.fence AND s.status = 'running'
-            AND s.worker_id = :worker_id AND j.id = s.job_id
+            AND s.worker_id = :worker_id AND j.id = s.job_id AND t.id = s.stage_id
             AND j.status IN ('running', 'piloting', 'paused')
-          RETURNING s.id, s.fence, j.status = 'paused' AS paused"""),
+          RETURNING s.id, s.fence,
+            j.status = 'paused' OR t.ended_early IS NOT NULL AS halted"""),
         {
             "worker_id": worker_id, "lease_s": lease_s,
             "ids": [shard_id for shard_id, _ in held], "fences": [fence for _, fence in held],
         },
     )  # fmt: skip
-    return {(row.id, row.fence): row.paused for row in rows}
+    return {(row.id, row.fence): row.halted for row in rows}
 
 
 def settled_units(connection: Connection, shard: ShardRecord) -> set[int]:
@@ -354,6 +359,19 @@ def cancel_open(connection: Connection, job_id: str) -> int:
     ).rowcount
 
 
+def cancel_of_ended(connection: Connection, job_id: str) -> int:
+    """pending or dispatched -> cancelled, in stages that were ended early.
+
+    What runs goes on to its worker's next heartbeat, is settled and released, and cancelled then.
+    """
+    return connection.execute(
+        text("""UPDATE shards s SET status = 'cancelled', fence = fence + 1, lease_until = NULL
+          FROM stages t WHERE t.job_id = :job_id AND t.ended_early IS NOT NULL
+          AND t.status = 'open' AND s.stage_id = t.id AND s.status IN ('pending', 'dispatched')"""),
+        {"job_id": job_id},
+    ).rowcount
+
+
 def _by_wait(postponed: Mapping[int, float]) -> list[tuple[list[int], float]]:
     waits: dict[int, dict[int, float]] = {}
     for unit, delay_s in postponed.items():
@@ -367,12 +385,12 @@ def _insert_attempts(
 ) -> None:  # fmt: skip
     connection.execute(
         text("""INSERT INTO attempts (stage_id, unit, replica, number, shard_id, fence, outcome,
-            code, detail, raw, duration_ms, burned, usage, worker_id)
+            code, detail, raw, duration_ms, burned, usage, model, worker_id)
           SELECT :stage_id, unit, replica, number, :shard_id, :fence, outcome, code, detail, raw,
-            duration_ms, burned, usage, :worker_id
+            duration_ms, burned, usage, model, :worker_id
           FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(unit bigint, replica smallint,
             number smallint, outcome text, code text, detail text, raw text, duration_ms int,
-            burned boolean, usage jsonb)
+            burned boolean, usage jsonb, model text)
           ON CONFLICT DO NOTHING"""),
         {
             "stage_id": stage_id, "shard_id": shard_id, "fence": fence, "worker_id": worker_id,

@@ -3,6 +3,7 @@
 Locks are taken in one order everywhere: a process's slice, the job's account, the project's.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,11 @@ _TRIES = 5  # another process took what was free between our look and our update
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """A slice that is ours now. `settled` is what this process has booked for the job so far."""
+    """A slice that is ours now; `settled` and `unanswered` are booked for this process so far."""
 
     granted: Spend
     settled: Spend
+    unanswered: Spend = NOTHING
 
 
 def _each(form: str) -> str:
@@ -67,12 +69,18 @@ def open_account(
     """Open a job's account (and its project's): its policy's budget, else the project's default.
 
     `default` is the deployment's, for when neither is given. `unpriced_tokens` limits a budget of
-    money alone where some model has no known price. Does nothing the second time. False
-    when there is no such job.
+    money alone where some model has no known price, also one that was changed since. Opens nothing
+    the second time. False when there is no such job.
     """
+    if _is_open(connection, job_id):
+        if unpriced_tokens is not None:
+            _stand_in(connection, job_id, unpriced_tokens)
+        return True
+    # Locked, because who changes the budget holds the job's row: else the account could be opened
+    # with what the policy said before, and nobody would change it again.
     job = connection.execute(
         text(f"""SELECT j.project_id, j.policy, {_each("p.default_budget_{m} AS {m}")}
-          FROM jobs j JOIN projects p ON p.id = j.project_id WHERE j.id = :id"""),
+          FROM jobs j JOIN projects p ON p.id = j.project_id WHERE j.id = :id FOR SHARE OF j"""),
         {"id": job_id},
     ).mappings().one_or_none()  # fmt: skip
     if job is None:
@@ -81,16 +89,8 @@ def open_account(
     budget = first_given(budget_of(job["policy"]), project_default, default)
     if unpriced_tokens is not None:
         budget = for_unknown_price(budget, unpriced_tokens)
-    insert = text(f"""INSERT INTO spend_accounts (id, project_id, job_id, {_each("budget_{m}")})
-      VALUES (:id, :project_id, :job_id, {_each(":{m}")}) ON CONFLICT DO NOTHING""")
-    for account_id, owner, limits in (
-        (job_id, job_id, budget),
-        (job["project_id"], None, Budget()),
-    ):
-        connection.execute(
-            insert,
-            {"id": account_id, "project_id": job["project_id"], "job_id": owner, **_limits(limits)},
-        )
+    _insert_account(connection, job_id, job["project_id"], job_id, budget)
+    _insert_account(connection, job["project_id"], job["project_id"], None, Budget())
     return True
 
 
@@ -126,6 +126,22 @@ def totals(connection: Connection, account_id: str) -> Account | None:
     return _account(row) if row else None
 
 
+def cost_unknown(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
+    """Return by job what it may have paid for no settled outcome, in micro-dollars.
+
+    Of a final job: what left its account, told or not, beyond what its `usage` accounts for. Of
+    another: what is booked as unknown. Calls under way in live processes are in neither.
+    """
+    rows = connection.execute(
+        text("""SELECT a.job_id, CASE WHEN j.finished_at IS NULL THEN a.unknown_microusd ELSE
+            greatest(0, a.spent_microusd + a.unknown_microusd
+              - coalesce((j.usage->>'cost_microusd')::bigint, 0)) END AS cost
+          FROM spend_accounts a JOIN jobs j ON j.id = a.job_id WHERE a.job_id = ANY(:ids)"""),
+        {"ids": list(job_ids)},
+    )
+    return {row.job_id: int(row.cost) for row in rows}
+
+
 def reserve(
     connection: Connection, job_id: str, worker_id: str, ask: Ask, lease_s: float
 ) -> Reserved | Busy | Exhausted:
@@ -142,21 +158,42 @@ def reserve(
             return granted
         settled = _take(connection, accounts, worker_id, granted, lease_s)
         if settled is not None:
-            return Reserved(granted, settled)
+            return Reserved(granted, settled, _unanswered(connection, job_id, worker_id))
     return Busy("job", "microusd")
+
+
+def is_at_limit(connection: Connection, job_id: str, reason: Mapping[str, Any]) -> bool:
+    """True when the limit that `reason` tells (see `Exhausted.reason`) is still the one there is.
+
+    What was spent only grows, so a limit that nobody changed is as exhausted as it was.
+    """
+    for row in _accounts(connection, job_id):
+        account = _account(row)
+        for measure in MEASURES:
+            limit = getattr(account.budget, measure)
+            if limit is not None:
+                told = Exhausted(account.scope, measure, limit, 0).reason()
+                if all(told[name] == reason.get(name) for name in ("scope", "measure", "limit")):
+                    return True
+    return False
 
 
 def settle(
     connection: Connection, job_id: str, worker_id: str, spent: Spend, holding: Spend,
-    lease_s: float,
+    lease_s: float, *, unanswered: Spend = NOTHING,
 ) -> Spend:  # fmt: skip
     """Book what a process spent on a job since it started, and what it still holds.
 
-    Both are totals, not differences: settling the same again changes nothing. Returns what is
+    `unanswered` is the estimate of its calls that told no cost: booked as unknown for good. All
+    are totals, not differences: settling the same again changes nothing. Returns what is
     really still reserved; that is less than `holding` when the lease had run out meanwhile, and
     then what was booked as unknown becomes known as far as `spent` explains it.
     """
-    _lock_slice(connection, job_id, worker_id)
+    if unanswered != NOTHING:
+        _open_unanswered(connection, job_id, worker_id)
+    _lock_slices(connection, job_id, worker_id)
+    if unanswered != NOTHING:
+        _book_unanswered(connection, job_id, worker_id, unanswered)
     row = connection.execute(
         text(f"""WITH {_WAS},
           mine AS (UPDATE spend s SET
@@ -229,16 +266,83 @@ def _any_reserved(form: str) -> str:
     return "(" + " OR ".join(f"{form.replace('{m}', m)} > 0" for m in MEASURES) + ")"
 
 
-def _lock_slice(connection: Connection, job_id: str, worker_id: str) -> None:
+def _is_open(connection: Connection, job_id: str) -> bool:
+    found = text("SELECT 1 FROM spend_accounts WHERE id = :id")
+    return connection.execute(found, {"id": job_id}).one_or_none() is not None
+
+
+def _stand_in(connection: Connection, job_id: str, unpriced_tokens: int) -> None:
+    """Limit tokens where money alone is limited and cannot be counted."""
+    connection.execute(
+        text("""UPDATE spend_accounts SET budget_tokens = :tokens
+          WHERE id = :id AND budget_microusd IS NOT NULL AND budget_tokens IS NULL"""),
+        {"id": job_id, "tokens": unpriced_tokens},
+    )
+
+
+def _insert_account(
+    connection: Connection, account_id: str, project_id: str, job_id: str | None, budget: Budget
+) -> None:
+    connection.execute(
+        text(f"""INSERT INTO spend_accounts (id, project_id, job_id, {_each("budget_{m}")})
+          VALUES (:id, :project_id, :job_id, {_each(":{m}")}) ON CONFLICT DO NOTHING"""),
+        {"id": account_id, "project_id": project_id, "job_id": job_id, **_limits(budget)},
+    )
+
+
+def _lock_slices(connection: Connection, job_id: str, worker_id: str) -> None:
     """Lock a process's slice before the statement that books it.
 
     In the same statement it would be too late: that one looks at the accounts as they were when
     it began, and what another transaction booked for this very slice meanwhile would be missing.
     """
     connection.execute(
-        text("SELECT FROM spend WHERE job_id = :job_id AND worker_id = :worker_id FOR UPDATE"),
-        {"job_id": job_id, "worker_id": worker_id},
+        text("""SELECT FROM spend WHERE job_id = :job_id AND worker_id IN (:worker_id, :apart)
+          ORDER BY worker_id FOR UPDATE"""),
+        {"job_id": job_id, "worker_id": worker_id, "apart": _apart(worker_id)},
     )
+
+
+def _apart(worker_id: str) -> str:
+    """Return who holds what a process's calls left unknown.
+
+    Apart from its slice, whose unknown part comes of a lease that ran out and shrinks when the
+    process comes back and tells what it spent.
+    """
+    return f"{worker_id}/unanswered"
+
+
+def _open_unanswered(connection: Connection, job_id: str, worker_id: str) -> None:
+    connection.execute(
+        text("""INSERT INTO spend (job_id, worker_id, project_id, open, lease_until)
+          SELECT job_id, :apart, project_id, false, clock_timestamp() FROM spend
+          WHERE job_id = :job_id AND worker_id = :worker_id ON CONFLICT DO NOTHING"""),
+        {"job_id": job_id, "worker_id": worker_id, "apart": _apart(worker_id)},
+    )
+
+
+def _book_unanswered(
+    connection: Connection, job_id: str, worker_id: str, unanswered: Spend
+) -> None:
+    told: dict[str, Any] = {measure: getattr(unanswered, measure) for measure in MEASURES}
+    connection.execute(
+        text(f"""WITH {_WAS},
+          mine AS (UPDATE spend s SET
+              {_each("unknown_{m} = greatest(was.unknown_{m}, :{m})")}
+            FROM was WHERE s.job_id = was.job_id AND s.worker_id = was.worker_id
+            RETURNING s.*, {_CHANGE}),
+          {_BOOK} SELECT FROM mine"""),
+        {"job_id": job_id, "worker_id": _apart(worker_id), **told},
+    )
+
+
+def _unanswered(connection: Connection, job_id: str, worker_id: str) -> Spend:
+    row = connection.execute(
+        text(f"""SELECT {_each("unknown_{m} AS {m}")} FROM spend
+          WHERE job_id = :job_id AND worker_id = :apart"""),
+        {"job_id": job_id, "apart": _apart(worker_id)},
+    ).mappings().one_or_none()  # fmt: skip
+    return Spend(**row) if row else NOTHING
 
 
 def _accounts(connection: Connection, job_id: str) -> list[RowMapping]:

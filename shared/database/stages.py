@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from shared.database.engine import to_json
 from shared.database.workers import LIVE_S
 from shared.domain.columns import Column
-from shared.domain.wait_reason import StageSituation, stage_wait
+from shared.domain.wait_reason import Postponed, StageSituation, stage_wait
 
 _FIELDS = """id, job_id, plan_version, no, name, status, status_reason, spec, brief, capability,
   capability_version, queue, reads, columns, keys, max_failed, is_result, source_table_id,
@@ -132,11 +132,12 @@ def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
     rows = connection.execute(
         text("""SELECT t.name, t.no, t.status, t.status_reason, t.capability, t.is_result,
             t.unit_count AS units, t.opened_at, t.closed_at, t.output_table_id, t.fully_cut,
+            j.status AS job_status, j.status_reason AS job_reason,
             CASE WHEN t.status IN ('open', 'sealing') THEN coalesce(s.succeeded, 0)
               ELSE t.succeeded END AS succeeded,
             CASE WHEN t.status IN ('open', 'sealing') THEN coalesce(s.failed, 0)
               ELSE t.failed END AS failed,
-            t.skipped, t.cancelled, coalesce(s.running, 0) AS running, s.next_due_at,
+            t.skipped, t.cancelled, coalesce(s.running, 0) AS running,
             coalesce(s.ready_shards, 0) AS ready_shards,
             EXISTS (SELECT 1 FROM workers w WHERE w.stopped_at IS NULL
               AND w.seen_at > clock_timestamp() - make_interval(secs => :live)
@@ -144,19 +145,22 @@ def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
             CASE WHEN t.status = 'waiting' THEN (SELECT array_agg(r.key ORDER BY r.key)
               FROM jsonb_each_text(t.reads) r LEFT JOIN tables i ON i.id = r.value
               WHERE i.status IS DISTINCT FROM 'sealed') END AS unsealed_inputs,
-            CASE WHEN s.next_due_at IS NOT NULL THEN (SELECT max(number) FROM attempts a
-              WHERE a.stage_id = t.id AND a.outcome = 'retry') END AS attempt,
+            p.due_at AS next_due_at, a.code AS next_code, a.model AS next_model,
+            a.number AS next_attempt,
             coalesce(s.shards, 0) AS shards, coalesce(s.open_shards, 0) AS open_shards
-          FROM stages t LEFT JOIN LATERAL (
+          FROM stages t JOIN jobs j ON j.id = t.job_id LEFT JOIN LATERAL (
             SELECT sum(succeeded)::bigint AS succeeded, sum(failed)::bigint AS failed,
               (sum(unit_count - succeeded - failed) FILTER (WHERE status = 'running'))::bigint
                 AS running, count(*) AS shards,
               count(*) FILTER (WHERE status IN ('pending', 'dispatched', 'running')) AS open_shards,
               count(*) FILTER (WHERE status IN ('pending', 'dispatched')
-                AND due_at <= clock_timestamp()) AS ready_shards,
-              min(due_at) FILTER (WHERE status = 'pending' AND due_at > clock_timestamp())
-                AS next_due_at
+                AND due_at <= clock_timestamp()) AS ready_shards
             FROM shards WHERE stage_id = t.id) s ON true
+          LEFT JOIN LATERAL (SELECT due_at, first_unit FROM shards WHERE stage_id = t.id
+            AND status = 'pending' AND due_at > clock_timestamp()
+            ORDER BY due_at, id LIMIT 1) p ON true
+          LEFT JOIN LATERAL (SELECT code, model, number FROM attempts WHERE stage_id = t.id
+            AND unit = p.first_unit AND replica = 0 ORDER BY number DESC LIMIT 1) a ON true
           WHERE t.job_id = :id ORDER BY t.no"""),
         {"id": job_id, "live": LIVE_S},
     ).mappings()
@@ -342,13 +346,21 @@ def _wait_of(row: Any) -> dict[str, Any] | None:
         StageSituation(
             status=row["status"],
             stored_reason=row["status_reason"],
+            job_status=row["job_status"],
+            job_reason=row["job_reason"],
             capability=row["capability"],
             has_worker=row["has_worker"],
             unsealed_inputs=row["unsealed_inputs"] or (),
             running=row["running"],
             ready_shards=row["ready_shards"],
-            postponed_until=f"{until:%Y-%m-%dT%H:%M:%S.%fZ}" if until else None,
-            attempt=row["attempt"] or 0,
+            postponed=Postponed(
+                until=f"{until:%Y-%m-%dT%H:%M:%S.%fZ}",
+                code=row["next_code"],
+                model=row["next_model"],
+                attempt=row["next_attempt"] or 0,
+            )
+            if until
+            else None,
             fully_cut=row["fully_cut"],
         )
     )

@@ -127,8 +127,9 @@ def share_out(level: Sequence[float], rates: Rates, flows: Sequence[Flow]) -> li
             continue
         cost_s = max((size[m] / (rates[m] or 1.0) for m in used), default=0.0)
         helping = _helping(flow.calls - given[i], ready_s * weights[i] / everything, cost_s)
-        fitting = min((int(free[m] / size[m] + _EPSILON) for m in used), default=helping)
-        helping = max(1, min(helping, fitting))
+        # bounded before it is made whole: next to nothing of a call fits without end
+        fitting = (int(min(helping, free[m] / size[m] + _EPSILON)) for m in used)
+        helping = max(1, min(fitting, default=helping))
         given[i] += helping
         for m in used:
             free[m] -= helping * size[m]

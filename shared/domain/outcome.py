@@ -46,3 +46,4 @@ class Attempted:
     duration_ms: int = 0
     burned: bool = True  # counts against the unit's retries
     usage: dict[str, int] | None = None
+    model: str | None = None  # which one was asked: what a unit that is tried again waits for

@@ -22,6 +22,7 @@ class Failure:
     decided: bool = False  # True: somebody who knows more chose `retry_after_s`; try again then
     raw: str | None = None  # the answer that could not be used
     pause: dict[str, Any] | None = None  # a reason for which the whole job pauses
+    model: str | None = None  # which one was asked, where one was
 
 
 @dataclass(frozen=True, slots=True)

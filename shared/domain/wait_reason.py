@@ -4,6 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_AT_WORK = frozenset({"running", "piloting"})
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The next of a stage's units that are tried again later, as its last attempt tells.
+
+    `code` says what the attempt ended with, `model` which one was asked, where one was.
+    """
+
+    until: str
+    code: str | None
+    model: str | None
+    attempt: int
+
 
 @dataclass(frozen=True, slots=True)
 class StageSituation:
@@ -11,13 +26,14 @@ class StageSituation:
 
     status: str
     stored_reason: dict[str, Any] | None  # written where something went wrong; it wins
+    job_status: str
+    job_reason: dict[str, Any] | None  # stored with the job
     capability: str
     has_worker: bool  # some live worker has the capability
     unsealed_inputs: Sequence[str]
     running: int  # units being worked
     ready_shards: int  # due now, nobody has them
-    postponed_until: str | None  # the earliest moment a postponed shard is due
-    attempt: int  # the highest attempt so far that is to be repeated
+    postponed: Postponed | None  # None when nothing is to be tried again
     fully_cut: bool
 
 
@@ -25,18 +41,20 @@ def stage_wait(stage: StageSituation) -> dict[str, Any] | None:
     """Return ``{"kind": ...}`` with the facts of that kind, None for what ended or runs."""
     if stage.stored_reason or stage.status in {"closed", "abandoned"}:
         return stage.stored_reason
+    if stage.running:
+        return None
+    if stage.job_status not in _AT_WORK:  # a stage of a job that rests waits for what the job does
+        return job_wait(stage.job_status, stage.job_reason, [])
     if stage.status == "waiting":
         if stage.unsealed_inputs:
             return {"kind": "inputs", "tables": list(stage.unsealed_inputs)}
         return {"kind": "planner"}
-    if stage.running:
-        return None
     if stage.ready_shards and not stage.has_worker:
         return {"kind": "no_worker", "capability": stage.capability}
     if stage.ready_shards:
         return {"kind": "window"}
-    if stage.postponed_until:
-        return {"kind": "backoff", "attempt": stage.attempt, "until": stage.postponed_until}
+    if stage.postponed:
+        return _postponed(stage.postponed)
     return {"kind": "collector"} if stage.fully_cut else {"kind": "cutting"}
 
 
@@ -55,7 +73,17 @@ def job_wait(
         return {"kind": "approval"}
     if status == "finalizing":
         return {"kind": "collector"}
-    if status != "running" or None in stages:
+    if status not in _AT_WORK or None in stages:
         return None
     waits = [reason for reason in stages if reason and reason["kind"] != "inputs"]
     return waits[0] if waits else {"kind": "collector"}
+
+
+def _postponed(unit: Postponed) -> dict[str, Any]:
+    """Return what a unit waits for: a limit of a model, a budget, or its own back-off."""
+    if unit.code == "rate_limited":
+        return {"kind": "rate_limited", "model": unit.model, "until": unit.until}
+    if unit.code == "budget":
+        return {"kind": "budget", "until": unit.until}
+    told = {"kind": "backoff", "attempt": unit.attempt, "until": unit.until}
+    return told | ({"code": unit.code} if unit.code else {})

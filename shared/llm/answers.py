@@ -11,7 +11,7 @@ from shared.domain.model_call import CallFailure, FinishReason, Reply, ToolCall,
 from shared.llm.failures import error_inside_ok, failure_of
 from shared.llm.http_answer import HttpAnswer
 from shared.llm.limit_headers import limit_hints
-from shared.llm.tokens import estimate_tokens_of_bytes
+from shared.llm.tokens import estimate_tokens_of_bytes, estimate_tokens_of_request
 
 _BOM = b"\xef\xbb\xbf"
 _FINISH: dict[str, FinishReason] = {
@@ -158,7 +158,8 @@ def _count(value: Any) -> int | None:
 
 
 def _estimate(request: bytes, content: bytes) -> Usage:
-    return Usage(estimate_tokens_of_bytes(request), estimate_tokens_of_bytes(content), True)
+    sent = estimate_tokens_of_request(request)
+    return Usage(sent, estimate_tokens_of_bytes(content), True)
 
 
 def _bad(why: str, status: int, usage: Usage | None = None) -> CallFailure:

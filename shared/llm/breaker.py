@@ -69,12 +69,17 @@ class EndpointBreaker:
         self._last.clear()
 
 
-def job_breaker_trips(*, succeeded: int, permanent: int, first_codes: Sequence[str]) -> bool:
-    """Return True when a job must pause: it cannot come to anything.
+def job_breaker_trips(
+    *, succeeded: int, permanent: int, first_codes: Sequence[str], turned_away: int = 0
+) -> bool:
+    """Return True when a job must pause: it cannot come to anything, or not any more.
 
     `permanent` counts its calls answered permanently so far, `first_codes` are the codes of its
-    first ended units (at most 20 are looked at).
+    first ended units (at most 20 are looked at). `turned_away` counts those answers since its
+    last success that are no unit's fault: a key that was withdrawn, a model that is gone.
     """
+    if turned_away >= PERMANENT_ANSWERS:
+        return True
     if succeeded:
         return False
     if permanent >= PERMANENT_ANSWERS:

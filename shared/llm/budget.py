@@ -101,7 +101,7 @@ class Purses:
 
             got = retrying(self._engine, reserve, for_s=self._lease_s)
             if isinstance(got, spend.Reserved):
-                purse.start_from(got.settled)
+                purse.start_from(got.settled, got.unanswered)
                 purse.filled(got.granted)
             else:
                 purse.refused(got)
@@ -134,8 +134,9 @@ class Purses:
 
     def _book(self, tx: Connection, job_id: str, purse: Purse, stated: Statement) -> None:
         reserved = spend.settle(
-            tx, job_id, self._worker_id, stated.spent, stated.holding, self._lease_s
-        )
+            tx, job_id, self._worker_id, stated.spent, stated.holding, self._lease_s,
+            unanswered=stated.unanswered,
+        )  # fmt: skip
         purse.confirm(stated, reserved)
 
     def _forget(self, job_id: str) -> None:

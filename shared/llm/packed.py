@@ -21,9 +21,12 @@ class Matched:
 
 def packed_schema(output: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a packed answer: ``{"answers": [{"id": "...", "output": {...}}]}``."""
-    item = {"type": "object", "properties": {ID: {"type": "string"}, OUTPUT: output}}
-    items = {"type": "array", "items": item}
-    return strict_schema({"type": "object", "properties": {ITEMS: items}})
+    row = {name: value for name, value in output.items() if name != "$defs"}
+    item = {"type": "object", "properties": {ID: {"type": "string"}, OUTPUT: row}}
+    schema = {"type": "object", "properties": {ITEMS: {"type": "array", "items": item}}}
+    if "$defs" in output:
+        schema["$defs"] = output["$defs"]  # `#/$defs/...` means the root
+    return strict_schema(schema)
 
 
 def match_packed(ids: Sequence[str], value: Any) -> Matched:

@@ -19,10 +19,11 @@ PACE_S = 0.5  # the pace is measured over at least this long
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What `settle` books: all that was spent since the start, and what is still held."""
+    """What `settle` books: all since the start that was spent or got no answer; what is held."""
 
     spent: Spend
     holding: Spend
+    unanswered: Spend = NOTHING
 
 
 class Purse:
@@ -42,6 +43,7 @@ class Purse:
         self._free = NOTHING  # reserved and not taken; may be overdrawn
         self._taken = NOTHING  # by calls under way
         self._spent = NOTHING
+        self._unanswered = NOTHING  # estimates of calls that went out and told no cost
         self._slice = NOTHING
         self._call = NOTHING  # the last estimate
         self._least = NOTHING  # the largest estimate that did not fit
@@ -54,9 +56,10 @@ class Purse:
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
 
     def may_spend(self, estimate: Spend) -> Literal[True] | Waiting:
-        """Take an estimate out for a call; every True is followed by `spent` or `not_spent`.
+        """Take an estimate out for a call.
 
-        Waiting is `final` when the budget is used up: see `exhausted`.
+        Every True is followed by `spent`, `unanswered` or `not_spent`. Waiting is `final` when the
+        budget is used up: see `exhausted`.
         """
         with self._lock:
             self._used_at, self._call = self._clock(), estimate
@@ -101,6 +104,15 @@ class Purse:
             self._spent += actual
             self._used_at = self._clock()
 
+    def unanswered(self, estimate: Spend, took_ms: int) -> None:
+        """The call went out and nobody said what it cost: its estimate is gone, as unknown."""
+        with self._lock:
+            self._taken -= estimate
+            self._free += Spend(ms=estimate.ms - took_ms)
+            self._spent += Spend(ms=took_ms)
+            self._unanswered += Spend(estimate.microusd, estimate.tokens)
+            self._used_at = self._clock()
+
     def not_spent(self, estimate: Spend) -> None:
         """The call never went out."""
         self.spent(estimate, NOTHING)
@@ -110,11 +122,6 @@ class Purse:
         """Why the job is at its limit: pause it, or finish it, as its policy says."""
         refusal = self._refusal
         return refusal if isinstance(refusal, Exhausted) else None
-
-    @property
-    def refused_ago_s(self) -> float:
-        """Return how old the last refusal is: what was raised since is not known here yet."""
-        return self._clock() - self._refused_at
 
     @property
     def idle_s(self) -> float:
@@ -154,18 +161,20 @@ class Purse:
             if hand_back:
                 self._free -= _positive(self._free)
                 self._slice = NOTHING
-            return Statement(self._spent, _positive(self._free + self._taken))
+            holding = _positive(self._free + self._taken)
+            return Statement(self._spent, holding, self._unanswered)
 
     def confirm(self, stated: Statement, reserved: Spend) -> None:
         """Learn what is really reserved: less than stated when our lease had run out."""
         with self._lock:
             self._free -= _positive(stated.holding - reserved)
 
-    def start_from(self, settled: Spend) -> None:
+    def start_from(self, settled: Spend, unanswered: Spend = NOTHING) -> None:
         """Count on from what this process has booked for the job before this purse was made."""
         with self._lock:
-            if self._spent == NOTHING:
+            if self._spent == NOTHING and self._unanswered == NOTHING:
                 self._spent = self._paced = settled
+                self._unanswered = unanswered
 
     def _take(self, estimate: Spend) -> Literal[True] | Waiting:
         if estimate.fits(self._free):

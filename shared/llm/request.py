@@ -7,6 +7,7 @@ from shared.llm.abilities import UNKNOWN, Abilities
 from shared.llm.endpoints import Endpoint
 
 Message = Mapping[str, Any]
+OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens")  # the two names the API has had for it
 
 
 def chat_body(
@@ -35,6 +36,21 @@ def chat_body(
         body["tools"] = tools
         body["tool_choice"] = tool_choice or "auto"
     return body
+
+
+def stated_output_tokens(body: Mapping[str, Any]) -> int | None:
+    """Return how many tokens a ready body lets each answer have; None where it sets no limit."""
+    return next((body[name] for name in OUTPUT_LIMITS if body.get(name) is not None), None)
+
+
+def with_output_limit(
+    body: Mapping[str, Any], most_tokens: int, abilities: Abilities = UNKNOWN
+) -> Mapping[str, Any]:
+    """Return a ready body with a limit in the endpoint's dialect; as it is where it sets one."""
+    if stated_output_tokens(body) is not None:
+        return body
+    silent = {name: value for name, value in body.items() if name not in OUTPUT_LIMITS}  # nulls
+    return {**silent, abilities.output_limit: most_tokens}
 
 
 def image_part(data_url: str) -> dict[str, Any]:

@@ -92,7 +92,8 @@ class PlanFacts:
     of a capability such as `sql`; `check_params` returns ``[(pointer below params, sentence)]``
     for what a JSON Schema cannot say; both are called with parameters that satisfy the manifest's
     schema only. `earlier_stages` are stage tables of former rounds (also
-    in `tables`). `model_available` says whether a model endpoint is configured.
+    in `tables`). `model_available` says whether a model endpoint is configured; `without_images`
+    are the names of those a probe found to take no images.
     """
 
     tables: Mapping[str, TableFacts]
@@ -105,3 +106,4 @@ class PlanFacts:
     model_available: bool = False
     prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     earlier_stages: frozenset[str] = frozenset()
+    without_images: frozenset[str] = frozenset()

@@ -5,6 +5,7 @@ from shared.domain.plan import Plan
 from shared.plans.checks.advice import check_advice
 from shared.plans.checks.capability import check_capabilities
 from shared.plans.checks.columns import check_columns
+from shared.plans.checks.images import check_images
 from shared.plans.checks.limits import check_limits
 from shared.plans.checks.outputs import check_outputs
 from shared.plans.checks.tables import check_tables
@@ -19,6 +20,7 @@ _CHECKS = (
     check_tables,
     check_capabilities,
     check_columns,
+    check_images,
     check_templates,
     check_outputs,
     check_limits,

@@ -2,14 +2,20 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from shared.domain.plan import Plan, StagePlan
 from shared.plans.columns import resolve
-from shared.plans.estimate import UNKNOWN_CHARS, Range, StageEstimate, estimate
+from shared.plans.estimate import (
+    UNKNOWN_CHARS,
+    Range,
+    StageEstimate,
+    TableEstimate,
+    estimate,
+)
 from shared.plans.facts import ModelPrice, PlanFacts
 from shared.plans.render import compile_template
 
@@ -21,6 +27,8 @@ DEFAULT_MODEL = "worker"
 DEFAULT_MAX_OUTPUT_TOKENS = 1_000
 DEFAULT_MAX_STEPS = 10
 TOKENS_PER_FIELD = {"low": 3, "expected": 40}  # of output; high is max_output_tokens
+TOKENS_PER_IMAGE = (85, 1_000, 2_500)  # low, expected, high: vendors count by size, in own ways
+IMAGE_LABEL_CHARS = 9  # `[image 1]` stands in the text for it
 CALL_OVERHEAD_CHARS = 200  # roles, marks around the data, the request to follow the schema
 
 
@@ -116,7 +124,10 @@ def _stage_price(
     subtasks = made.units.times(replicas)
     per_unit, per_row = _rendered_chars(stage, made)
     unit_chars = per_unit + per_row * made.rows_per_unit
-    unit_tokens = math.ceil(unit_chars / CHARS_PER_TOKEN["expected"])
+    images = len(_image_columns(stage))
+    unit_tokens = math.ceil(
+        unit_chars / CHARS_PER_TOKEN["expected"] + images * TOKENS_PER_IMAGE[1] * made.rows_per_unit
+    )
     if stage.capability not in CALLS_MODEL:
         cost = Cost(made.units, subtasks, _ZERO, _ZERO, _ZERO)
         return StagePrice(stage.name, None, unit_tokens, cost)
@@ -124,6 +135,8 @@ def _stage_price(
     prefix = _prefix_chars(plan, stage) / _positive(stage, "pack", 1)
     chars = calls.times(prefix + per_unit) + made.rows_seen.times(per_row * replicas)
     tokens_in = chars.times(*_tokens_per_char(stage))
+    if images:
+        tokens_in += made.rows_seen.times(replicas * images).times(*_tokens_per_image(stage))
     tokens_out = calls.times(*_output_tokens(stage))
     model = str(stage.params.get("model", DEFAULT_MODEL))
     known = prices.get(model, ModelPrice(0, 0))
@@ -135,13 +148,23 @@ def _stage_price(
 
 
 def _tokens_per_char(stage: StagePlan) -> tuple[float, float, float]:
+    once, some, all_ = _sendings(stage)
+    return (
+        once / CHARS_PER_TOKEN["low"],
+        some / CHARS_PER_TOKEN["expected"],
+        all_ / CHARS_PER_TOKEN["high"],
+    )
+
+
+def _tokens_per_image(stage: StagePlan) -> tuple[float, float, float]:
+    (low, expected, high), (once, some, all_) = TOKENS_PER_IMAGE, _sendings(stage)
+    return once * low, some * expected, all_ * high
+
+
+def _sendings(stage: StagePlan) -> tuple[float, float, float]:
     # an agent sends its growing conversation again at each step
     steps = _positive(stage, "max_steps", DEFAULT_MAX_STEPS) if stage.capability == "agent" else 1
-    return (
-        1 / CHARS_PER_TOKEN["low"],
-        (1 + steps) / 2 / CHARS_PER_TOKEN["expected"],
-        steps / CHARS_PER_TOKEN["high"],
-    )
+    return 1, (1 + steps) / 2, steps
 
 
 def _output_tokens(stage: StagePlan) -> tuple[float, float, float]:
@@ -165,17 +188,29 @@ def _rendered_chars(stage: StagePlan, made: StageEstimate) -> tuple[float, float
         if isinstance(field, str):
             return 0.0, made.source.chars.get(field, UNKNOWN_CHARS)
         return 0.0, made.source.row_chars
+    source = _with_labels(made.source, _image_columns(stage))
     per_unit, per_row = 0.0, 0.0
     for part in compile_template(stage.template.input).parts:
         if isinstance(part, str):
             per_unit += len(part)
         elif part.kind == "rows":
-            per_row += made.source.row_chars + 2
+            per_row += source.row_chars + 2
         elif part.kind == "rows.column":
-            per_row += made.source.chars.get(part.column, UNKNOWN_CHARS) + 3  # quotes, comma
+            per_row += source.chars.get(part.column, UNKNOWN_CHARS) + 3  # quotes, comma
         else:
-            per_unit += made.source.chars.get(part.column, UNKNOWN_CHARS)
+            per_unit += source.chars.get(part.column, UNKNOWN_CHARS)
     return per_unit, per_row
+
+
+def _image_columns(stage: StagePlan) -> list[str]:
+    named = stage.params.get("images")
+    return [str(name) for name in named] if isinstance(named, list) else []
+
+
+def _with_labels(source: TableEstimate, images: list[str]) -> TableEstimate:
+    """Return the table as templates see it: a label in the place of each image."""
+    labels = {name: float(IMAGE_LABEL_CHARS) for name in images if name in source.chars}
+    return replace(source, chars={**source.chars, **labels})
 
 
 def _positive(stage: StagePlan, name: str, default: int) -> int:

@@ -12,16 +12,24 @@ Message = dict[str, str]
 
 
 def worker_prefix(
-    *, brief: str, instructions: str, answer: str = "", packed: bool = False, agent: bool = False
+    *,
+    brief: str,
+    instructions: str,
+    answer: str = "",
+    packed: bool = False,
+    agent: bool = False,
+    may_ask: bool = False,
 ) -> str:
     """Return the text that is alike for all units of a stage, so that providers can cache it.
 
     `instructions` are rendered; `answer` says the form of the answer where the API does not
-    (`structured.schema_instructions`). Nothing of a unit belongs here.
+    (`structured.schema_instructions`). `may_ask`: an answer may say that other rows are needed.
+    Nothing of a unit belongs here.
     """
     parts = [prompt_text("worker", WORKER_VERSION)]
     parts += [prompt_text("pack", WORKER_VERSION)] if packed else []
     parts += [prompt_text("agent", WORKER_VERSION)] if agent else []
+    parts += [prompt_text("missing_context", WORKER_VERSION)] if may_ask else []
     parts += [f"## Brief\n{brief}"] if brief else []
     parts.append(f"## Task\n{instructions or 'Do what the brief says.'}")
     parts += [f"## Form of the answer\n{answer}"] if answer else []

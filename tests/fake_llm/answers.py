@@ -55,8 +55,8 @@ def _text(prompt: Prompt, behaviour: Behaviour) -> str:
         return f"Certainly! {markers}".strip()
     if prompt.schema is not None:
         packed = _packed(prompt, behaviour)
-        value = packed or fill(
-            prompt.schema, prompt.own_markers, prompt.digest, behaviour.output_words
+        value = packed or _asking(
+            fill(prompt.schema, prompt.own_markers, prompt.digest, behaviour.output_words), prompt
         )
         return json.dumps(value)
     if wanted.get("type") == "json_object":
@@ -65,6 +65,14 @@ def _text(prompt: Prompt, behaviour: Behaviour) -> str:
         return "Red."
     words = " word" * max(0, behaviour.output_words - 2)
     return f"Answer {markers}".strip() + words
+
+
+def _asking(value: Any, prompt: Prompt) -> Any:
+    """Where the schema lets a row ask for other rows: ask if it wishes to, else answer."""
+    if not isinstance(value, dict) or value.keys() != {"answer", "missing_context"}:
+        return value
+    wish = prompt.context_wish
+    return {"answer": None if wish else value["answer"], "missing_context": wish}
 
 
 def _packed(prompt: Prompt, behaviour: Behaviour) -> dict[str, Any] | None:
@@ -79,6 +87,7 @@ def _packed(prompt: Prompt, behaviour: Behaviour) -> dict[str, Any] | None:
     for unit_id, text in prompt.units:
         alone = Prompt({"messages": [{"role": "user", "content": text}]})
         filled = fill(item, alone.own_markers, alone.digest, behaviour.output_words)
+        filled = {name: _asking(value, alone) for name, value in filled.items()}
         items.append({**filled, "id": int(unit_id) if id_type == "integer" else unit_id})
     return {lists[0]: items}
 

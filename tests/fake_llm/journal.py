@@ -13,6 +13,9 @@ class Call:
 
     `answered`: the whole answer was handed to a client that was still there. `kind` is plan, tool
     or chat. `markers` are all in the request, `own_markers` those of the user's first message.
+    `images` are short hashes (`prompt.image_hash`) of the addresses of its images, in order.
+    `findings` are the linter's codes a planning request gives back. `request` is the whole body,
+    where the endpoint was told to keep it (`keep_requests`).
     """
 
     no: int
@@ -22,12 +25,15 @@ class Call:
     kind: str
     markers: list[str]
     own_markers: list[str]
+    images: list[str]
     tokens_in: int
     tokens_out: int
     status: int | None
     fault: str | None
     answered: bool
     usage_told: bool
+    findings: list[str]
+    request: dict[str, Any] | None = None
 
 
 class Journal:
@@ -45,8 +51,9 @@ class Journal:
 
 def read_journal(path: Path) -> list[Call]:
     """Return the calls that ended so far, in the order they ended."""
-    known = [item.name for item in fields(Call)]
+    known = {item.name for item in fields(Call)}
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [Call(**{name: json.loads(line)[name] for name in known}) for line in lines]
+    lines = path.read_text(encoding="utf-8").split("\n")
+    read = (json.loads(line) for line in lines if line)
+    return [Call(**{name: call[name] for name in known & call.keys()}) for call in read]

@@ -10,6 +10,7 @@ from typing import Any
 MARKER = re.compile(r"\bmark(?:er)?[-_]?\d\w*", re.IGNORECASE)  # MARK-0007, marker12, mark7a
 FAULT = re.compile(r"\bFAULT:([a-z0-9_]+)(?:\*(\d+))?")  # FAULT:hang, FAULT:500*2 = twice
 TOOL = re.compile(r"\bTOOL:(\w+)(?:=(\{.*?\}))?(?=\W|$)")  # TOOL:sql={"query":"..."}
+CONTEXT = re.compile(r"\bCONTEXT:(\w+)")  # CONTEXT:thread = the row needs other rows
 UNIT = re.compile(r"<unit id=\"?([^\">]+)\"?>(.*?)</unit>", re.DOTALL)
 SCHEMA_WORDS = "JSON Schema"
 CHARS_PER_TOKEN = 4
@@ -64,6 +65,12 @@ class Prompt:
         return [(name, _arguments(given) if given else None) for name, given in found]
 
     @cached_property
+    def context_wish(self) -> str | None:
+        """What the row says it cannot be judged without."""
+        found = CONTEXT.search(self.user_text)
+        return f"the other rows of the same {found[1]}" if found else None
+
+    @cached_property
     def digest(self) -> bytes:
         """Bytes that depend on the row and nothing else."""
         return hashlib.sha256(self.user_text.encode("utf-8", "replace")).digest()
@@ -78,14 +85,17 @@ class Prompt:
         """A count of the prompt's tokens, good enough for limits and usage."""
         return len(self.text) // CHARS_PER_TOKEN + 3 * len(self.messages)
 
+    @cached_property
+    def images(self) -> list[str]:
+        """The addresses of all images shown, in order."""
+        contents = (item.get("content") for item in self.messages)
+        parts = (part for content in contents if isinstance(content, list) for part in content)
+        return [part["image_url"]["url"] for part in parts if part.get("type") == "image_url"]
+
     @property
     def has_image(self) -> bool:
         """True when a message shows an image."""
-        parts = (item.get("content") for item in self.messages)
-        return any(
-            isinstance(part, list) and any(piece.get("type") == "image_url" for piece in part)
-            for part in parts
-        )
+        return bool(self.images)
 
     @cached_property
     def schema(self) -> dict[str, Any] | None:
@@ -102,6 +112,11 @@ class Prompt:
         except ValueError:
             return None
         return value if isinstance(value, dict) else None
+
+
+def image_hash(address: str) -> str:
+    """Return how a journal names an image."""
+    return hashlib.sha256(address.encode()).hexdigest()[:12]
 
 
 def _arguments(given: str) -> dict[str, Any] | None:

@@ -15,8 +15,8 @@ from tests.fake_llm.faults import OF_SEVERAL_WRITES, FaultChoice, error, fault_r
 from tests.fake_llm.http_server import Connection, Request, Response
 from tests.fake_llm.journal import Journal
 from tests.fake_llm.limits import Limits
-from tests.fake_llm.planner import is_planning
-from tests.fake_llm.prompt import Prompt
+from tests.fake_llm.planner import is_planning, parse_prompt
+from tests.fake_llm.prompt import Prompt, image_hash
 from tests.fake_llm.settings import Behaviour
 
 
@@ -67,6 +67,7 @@ class FakeEndpoint:
         try:
             prompt = Prompt(json.loads(request.body))
             call.read(prompt)
+            call.request = prompt.body if self._behaviour.keep_requests else None
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             refusal = error(400, f"no chat body: {problem!r}", "invalid_body", "invalid_request")
             return self._end(call, connection, refusal)
@@ -174,8 +175,11 @@ class _RunningCall:
         self.usage_told = False
         self.tokens_out = 0
         self.headers: dict[str, str] = {}
+        self.request: dict[str, Any] | None = None
         self._read: dict[str, Any] = {
-            "model": "", "kind": "chat", "markers": [], "own_markers": [], "tokens_in": 0,
+            "model": "", "kind": "chat", "markers": [], "own_markers": [], "images": [],
+            "tokens_in": 0,
+            "findings": [],
         }  # fmt: skip
 
     def read(self, prompt: Prompt) -> None:
@@ -185,7 +189,9 @@ class _RunningCall:
             "kind": "plan" if planning else "tool" if prompt.body.get("tools") else "chat",
             "markers": prompt.markers,
             "own_markers": prompt.own_markers,
+            "images": [image_hash(address) for address in prompt.images],
             "tokens_in": prompt.tokens,
+            "findings": sorted(parse_prompt(prompt.sections).findings) if planning else [],
         }
 
     def line(self, status: int | None) -> dict[str, Any]:
@@ -199,6 +205,7 @@ class _RunningCall:
             "fault": self.fault,
             "answered": self.answered,
             "usage_told": self.usage_told,
+            **({} if self.request is None else {"request": self.request}),
         }
 
 

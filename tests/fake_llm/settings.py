@@ -42,6 +42,7 @@ class Behaviour:
     down: bool = False
     drip_every_s: float = 10.0
     huge_bytes: int = 100_000_000
+    keep_requests: bool = False  # write whole requests into the journal (`Call.request`)
     output_words: int = 0  # words each text field is stretched to
     tool_arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
     abilities: Abilities = field(default_factory=Abilities)

@@ -540,19 +540,19 @@ def test_a_goal_the_rules_know_is_estimated_without_a_model(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("goal", "planning", "code"),
+    ("goal", "planning", "code", "pointer"),
     [
-        ("Sing the tickets", "auto", "needs_planning"),
-        ("Redact all personal data in the tickets", "model", "needs_planning"),
-        ("Sing the tickets", "direct", "needs_planning"),
-        ("Sing the tickets", "rules", "goal_not_recognised"),
+        ("Sing the tickets", "auto", "needs_planning", "/goal"),
+        ("Redact all personal data in the tickets", "model", "model_not_configured", "/planning"),
+        ("Sing the tickets", "direct", "model_not_configured", "/planning"),
+        ("Sing the tickets", "rules", "goal_not_recognised", "/goal"),
     ],
 )
 def test_a_goal_that_needs_a_model_has_no_estimate(
-    api: Api, goal: str, planning: str, code: str
+    api: Api, goal: str, planning: str, code: str, pointer: str
 ) -> None:
     body = {"goal": goal, "planning": planning, "inputs": JOB["inputs"]}
-    problem(api.post("/v1/jobs/estimate", json=body), 422, code, "/goal")
+    problem(api.post("/v1/jobs/estimate", json=body), 422, code, pointer)
 
 
 def test_where_a_model_is_configured_it_plans_and_only_rules_are_estimated(
@@ -561,7 +561,9 @@ def test_where_a_model_is_configured_it_plans_and_only_rules_are_estimated(
     address = {"openai_base_url": "http://127.0.0.1:9/v1", "model": "m"}
     with_model = Api(replace(settings, **address), database)
     body = {"goal": "Redact all personal data in the tickets", "inputs": JOB["inputs"]}
-    problem(with_model.post("/v1/jobs/estimate", json=body), 422, "needs_planning", "/goal")
+    for planning in ("auto", "model", "direct"):
+        answer = with_model.post("/v1/jobs/estimate", json={**body, "planning": planning})
+        problem(answer, 422, "needs_planning", "/goal")
     answer = with_model.post("/v1/jobs/estimate", json={**body, "planning": "rules"})
     assert answer.status_code == 200
     with_model.close()

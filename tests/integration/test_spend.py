@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from shared.database import spend
 from shared.database.engine import retrying
 from shared.domain.budget import NOTHING, Account, Ask, Budget, Busy, Exhausted, Spend
+from tests.eventually import eventually
 from tests.integration.spend_books import (
     LEASE_S,
     ask,
@@ -137,6 +138,18 @@ def test_a_spent_budget_is_exhausted_until_it_is_raised(database: Engine, projec
     assert got == spend.Reserved(tokens(10), tokens(95))
 
 
+def test_a_limit_that_was_changed_since_is_no_reason_to_pause(
+    database: Engine, project: str
+) -> None:
+    with database.begin() as tx:
+        job_id = open_job(tx, project, usd=1.1, tokens=100)
+        found = Exhausted("job", "microusd", 1_100_000, 1_099_999).reason()
+        assert spend.is_at_limit(tx, job_id, found)
+        assert not spend.is_at_limit(tx, job_id, found | {"scope": "project"})
+        spend.set_budget(tx, job_id, Budget(microusd=2_000_000, tokens=100))
+        assert not spend.is_at_limit(tx, job_id, found)
+
+
 def test_jobs_share_the_budget_of_their_project(database: Engine, project: str) -> None:
     with database.begin() as tx:
         spend.set_project_budgets(tx, project, budget=Budget(tokens=100), default=Budget())
@@ -184,6 +197,107 @@ def test_a_process_that_comes_back_makes_the_unknown_known(database: Engine, pro
     found = books(database, job_id)
     assert (found.spent, found.unknown, found.reserved) == (tokens(40), tokens(20), NOTHING)
     assert_books_add_up(database, job_id, project)
+
+
+def test_calls_without_an_answer_are_unknown_beside_what_is_known(
+    database: Engine, project: str
+) -> None:
+    with database.begin() as tx:
+        job_id = open_job(tx, project, tokens=100)
+        spend.reserve(tx, job_id, "w1", ask(60), LEASE_S)
+    for _ in range(2):  # twice is the same as once
+        with database.begin() as tx:
+            spend.settle(
+                tx, job_id, "w1", tokens(20), tokens(10), LEASE_S, unanswered=tokens(30)
+            )  # fmt: skip
+    found = books(database, job_id)
+    assert (found.spent, found.reserved, found.unknown) == (tokens(20), tokens(10), tokens(30))
+    assert_books_add_up(database, job_id, project)
+
+    # and what is told later of answered calls does not make them known
+    with database.begin() as tx:
+        spend.settle(tx, job_id, "w1", tokens(30), NOTHING, LEASE_S, unanswered=tokens(30))
+        got = spend.reserve(tx, job_id, "w1", ask(5), LEASE_S)
+    assert got == spend.Reserved(tokens(5), tokens(30), tokens(30))
+    assert books(database, job_id).unknown == tokens(30)
+
+
+def test_what_a_lost_process_held_and_what_it_was_not_answered_are_both_unknown(
+    database: Engine, project: str
+) -> None:
+    with database.begin() as tx:
+        job_id = open_job(tx, project, tokens=100)
+        spend.reserve(tx, job_id, "lost", ask(60), 0.0)
+        spend.settle(tx, job_id, "lost", NOTHING, tokens(35), 0.0, unanswered=tokens(25))
+    with database.begin() as tx:
+        assert spend.expire(tx) == job_id
+    with database.begin() as tx:
+        assert spend.expire(tx) is None
+    assert books(database, job_id).unknown == tokens(60)
+    assert_books_add_up(database, job_id, project)
+
+
+def test_what_outcomes_do_not_account_for_is_told_as_unknown_cost(
+    database: Engine, project: str
+) -> None:
+    with database.begin() as tx:
+        job_id = open_job(tx, project, usd=1)
+        amount = Spend(microusd=500)
+        spend.reserve(tx, job_id, "w1", Ask(amount, amount), LEASE_S)
+        spent, left = Spend(microusd=300), Spend(microusd=150)
+        spend.settle(tx, job_id, "w1", spent, left, LEASE_S, unanswered=Spend(microusd=50))
+        assert spend.cost_unknown(tx, [job_id, "job_nobody"]) == {job_id: 50}
+
+        # of the 300 of a final job outcomes stand for 280: the rest was paid for what was lost
+        tx.exec_driver_sql(
+            """UPDATE jobs SET status = 'succeeded', finished_at = now(), coverage = '{}',
+              usage = '{"cost_microusd": 280}' WHERE id = %s""",
+            (job_id,),
+        )
+        assert spend.cost_unknown(tx, [job_id]) == {job_id: 70}
+
+
+def test_an_account_opened_while_the_budget_is_changed_has_the_new_one(
+    database: Engine, project: str
+) -> None:
+    # given somebody who holds the job to change its budget
+    with database.begin() as tx:
+        job_id = new_job(tx, project, {"tokens": 100})
+
+    def open_it() -> bool:
+        with database.begin() as tx:
+            return spend.open_account(tx, job_id, Budget())
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as changing:
+            changing.exec_driver_sql(
+                """UPDATE jobs SET policy = '{"budget": {"tokens": 900}}' WHERE id = %s""",
+                (job_id,),
+            )
+            # when a process opens the account meanwhile
+            opening = pool.submit(open_it)
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            eventually(lambda: opening.done() or changing.execute(waits).scalar_one() > 0)
+            assert not spend.set_budget(changing, job_id, Budget(tokens=900))  # not there yet
+        assert opening.result(10)
+
+    # then it opened it with what was changed
+    assert books(database, job_id).budget == Budget(tokens=900)
+
+
+def test_tokens_stand_in_for_money_without_a_price_after_a_change_too(
+    database: Engine, project: str
+) -> None:
+    with database.begin() as tx:
+        job_id = new_job(tx, project, {"usd": 1})
+        spend.open_account(tx, job_id, Budget(), 5_000)
+        spend.set_budget(tx, job_id, Budget(microusd=2_000_000))  # as PATCH does
+        spend.open_account(tx, job_id, Budget(), 5_000)
+    assert books(database, job_id).budget == Budget(microusd=2_000_000, tokens=5_000)
+    with database.begin() as tx:
+        spend.set_budget(tx, job_id, Budget(microusd=2_000_000, tokens=9_000))
+        spend.open_account(tx, job_id, Budget(), 5_000)
+    assert books(database, job_id).budget == Budget(microusd=2_000_000, tokens=9_000)
 
 
 def test_a_lease_that_is_extended_does_not_run_out(database: Engine, project: str) -> None:

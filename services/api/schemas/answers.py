@@ -66,13 +66,18 @@ class CoverageSchema(CountsSchema):
 
 
 class UsageSchema(Schema):
-    """What models were asked and what it cost, in millionths of a US dollar."""
+    """What models were asked and what it cost, in millionths of a US dollar.
+
+    `cost_unknown_microusd` is what may have been paid beyond that: calls that were cut off or
+    never answered, and what lost processes had reserved.
+    """
 
     calls = fields.Integer(required=True)
     input_tokens = fields.Integer(required=True)
     output_tokens = fields.Integer(required=True)
     cost_microusd = fields.Integer(required=True)
     cache_hits = fields.Integer(required=True)
+    cost_unknown_microusd = fields.Integer(required=True)
 
 
 class ResultSchema(Schema):

@@ -7,6 +7,8 @@ _SUGGESTIONS = {
     "timeout": "Raise timeout_s of the stage, or make its units smaller.",
     "output_too_large": "Make the units of the stage smaller.",
     "schema_mismatch": "Compare the stage's output schema with what the capability gives.",
+    "missing_context": "Give the units of the stage the rows they ask for: group_by, overlap, or a "
+    "later round over the joined tables.",
     "sql_timeout": "Make the query cheaper, or raise the setting APWA_SQL_WALL_S.",
     "sql_memory": "Make the query read less, or raise the setting APWA_SQL_MEMORY_BYTES.",
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.api.answers import milliseconds, moment
 from shared.actions.estimate import Estimate
-from shared.database import job_list, jobs, stages
+from shared.database import job_list, jobs, spend, stages
 from shared.database.engine import Connection
 from shared.database.jobs import JobRecord
 from shared.database.plans import PlanRecord
@@ -14,6 +14,7 @@ from shared.domain.wait_reason import job_wait
 
 NO_USAGE = {
     "calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_microusd": 0, "cache_hits": 0,
+    "cost_unknown_microusd": 0,
 }  # fmt: skip
 _COUNTS = ("units", "succeeded", "failed", "skipped", "cancelled")
 
@@ -21,7 +22,8 @@ _COUNTS = ("units", "succeeded", "failed", "skipped", "cancelled")
 def job_object(connection: Connection, job: JobRecord) -> dict[str, Any]:
     """Return one job with its progress, why it waits, and the columns of its result."""
     progress = jobs.progress(connection, job.id)
-    shown = _job(job, progress, job_list.columns_of(connection, _result_tables([job])))
+    columns = job_list.columns_of(connection, _result_tables([job]))
+    shown = _job(job, progress, columns, spend.cost_unknown(connection, [job.id]))
     if job.finished_at is None:
         ended = ("closed", "abandoned")
         waits = [
@@ -34,7 +36,7 @@ def job_object(connection: Connection, job: JobRecord) -> dict[str, Any]:
 
 
 def job_objects(connection: Connection, page: list[JobRecord]) -> list[dict[str, Any]]:
-    """Return a page of jobs; three queries whatever its length.
+    """Return a page of jobs; four queries whatever its length.
 
     What the stages of a running job wait for is told by `job_object` alone.
     """
@@ -42,7 +44,8 @@ def job_objects(connection: Connection, page: list[JobRecord]) -> list[dict[str,
     open_jobs = [job.id for job in page if job.coverage is None]
     progress = job_list.progress_of(connection, open_jobs)
     progress |= {job.id: _final_progress(job.coverage) for job in page if job.coverage is not None}
-    return [_job(job, progress[job.id], columns) for job in page]
+    unknown = spend.cost_unknown(connection, [job.id for job in page])
+    return [_job(job, progress[job.id], columns, unknown) for job in page]
 
 
 def plan_object(plan: PlanRecord) -> dict[str, Any]:
@@ -123,8 +126,9 @@ def event_object(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _job(
-    job: JobRecord, progress: dict[str, int], columns: dict[str, list[dict[str, str]]]
-) -> dict[str, Any]:
+    job: JobRecord, progress: dict[str, int], columns: dict[str, list[dict[str, str]]],
+    cost_unknown: dict[str, int],
+) -> dict[str, Any]:  # fmt: skip
     return {
         "id": job.id,
         "goal": job.goal,
@@ -146,7 +150,11 @@ def _job(
         else {"version": job.plan_version, "hash": job.plan_hash},
         "progress": progress,
         "coverage": job.coverage,
-        "usage": {**NO_USAGE, **(job.usage or {})},
+        "usage": {
+            **NO_USAGE,
+            **(job.usage or {}),
+            "cost_unknown_microusd": cost_unknown.get(job.id, 0),
+        },
         "result": None
         if job.result_table_id is None
         else {

@@ -8,17 +8,16 @@ from typing import Annotated
 import typer
 
 from services.cli.client import ApiClient, Json
-from services.cli.commands.tables import describe
 from services.cli.demo_book import write_book
+from services.cli.demo_job import run_demo_job
 from services.cli.demo_tickets import write_tickets
 from services.cli.exits import OF_STATUS, Exit
 from services.cli.options import DEFAULT_FOLDER, Folder
 from services.cli.results import first_rows, save_results, show_rows
-from services.cli.summary import show_summary
 from services.cli.target import borrowed_client
 from services.cli.terminal import out, say
-from services.cli.uploads import Input, upload_table
-from services.cli.watching import stages_of, watch
+from services.cli.uploads import Input
+from services.cli.watching import stages_of
 
 _REDACT = "Redact all personal data in the tickets and count the findings per class"
 _SUMMARISE = "Summarise every section, every chapter and the whole book"
@@ -28,8 +27,9 @@ _MODEL = """\
 How to plug in a model
   These two jobs needed none: rules wrote their plans, and their subtasks are deterministic.
   Goals in any words and the capabilities `llm` and `agent` take an OpenAI-compatible endpoint,
-  told by OPENAI_API_KEY and OPENAI_BASE_URL; a later version brings them to the same commands.
-  What the rules do not understand today can be said as a plan:
+  told by OPENAI_API_KEY, OPENAI_BASE_URL and APWA_MODEL:
+    make demo-model        a sentence that no rule understands, planned and worked by that model
+  What the rules do not understand can also be said as a plan:
     apwa plan lint plan.json --input data.csv
     apwa run --plan plan.json --input data.csv
 """
@@ -62,7 +62,7 @@ def demo(
 
 
 def _redaction(client: ApiClient, tickets: Path, output: Path) -> str:
-    job = _run(client, _REDACT, Input("tickets", tickets), key="id")
+    job = run_demo_job(client, _REDACT, Input("tickets", tickets), key="id")
     if job["status"] != "succeeded":
         return str(job["status"])
     redacted = next(
@@ -82,7 +82,7 @@ def _redaction(client: ApiClient, tickets: Path, output: Path) -> str:
 
 
 def _summaries(client: ApiClient, book: Path, output: Path) -> str:
-    job = _run(client, _SUMMARISE, Input("book", book))
+    job = run_demo_job(client, _SUMMARISE, Input("book", book))
     if job["status"] == "succeeded":
         file = output / "summaries.jsonl"
         save_results(client, job["id"], str(file), "jsonl")
@@ -93,42 +93,6 @@ def _summaries(client: ApiClient, book: Path, output: Path) -> str:
             ("level", "chapter", "section", "summary"),
         )
     return str(job["status"])
-
-
-def _run(client: ApiClient, goal: str, source: Input, key: str | None = None) -> Json:
-    out.rule(f"[bold]{goal}")
-    table = upload_table(client, source)
-    out.print(f"stored {describe(table)}", markup=False)
-    given = {"table": table["id"]} | ({"key": key} if key else {})
-    job = client.post("/v1/jobs", {"goal": goal, "inputs": {source.name: given}})
-    job = watch(client, job["id"])
-    _show_plan(client, job)
-    show_summary(client, job)
-    return job
-
-
-def _show_plan(client: ApiClient, job: Json) -> None:
-    if not job.get("plan"):
-        return
-    answer = client.get(f"/v1/jobs/{job['id']}/plan")
-    plan = answer["plan"]
-    out.print(f"\nplan, written by the engine `{answer['engine']}`:")
-    for stage in plan["stages"]:
-        over, unit = stage["over"], stage["unit"]
-        shown = ", ".join(over) if isinstance(over, list) else over
-        out.print(
-            f"  {stage['name']:<20} {stage['capability']:<10} over {shown} {_unit(unit)}",
-            markup=False,
-        )
-    out.print(f"  result: {plan['result']['table']}", markup=False)
-
-
-def _unit(unit: Json) -> str:
-    if "group_by" in unit:
-        return f"by {', '.join(unit['group_by'])}"
-    if unit.get("table"):
-        return "as a whole"
-    return "row by row" if unit.get("rows") == 1 else f"{unit.get('rows')} rows at a time"
 
 
 def _rows_of(file: Path) -> list[Json]:

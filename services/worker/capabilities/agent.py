@@ -3,41 +3,32 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-import orjson
-
+from services.worker.capabilities.agent_capability import installed_tools
 from services.worker.capabilities.agent_limits import FULLEST_SHARE, AgentLimits
 from services.worker.capabilities.agent_talk import Talk
 from services.worker.capabilities.agent_toolbox import Toolbox, toolbox
 from services.worker.capabilities.agent_transcript import NotedAsk, ToolUse, Transcript
 from services.worker.capabilities.assemble import assemble
-from services.worker.capabilities.llm_call import structured_call
+from services.worker.capabilities.images import with_images, without_images
+from services.worker.capabilities.llm_call import Form, form_of, structured_call
 from shared.capabilities.builtin import agent as facts
-from shared.capabilities.contract import Context, Returned, Unit
-from shared.llm.structured import Parsed, Validator, compile_validator, parse_structured
+from shared.capabilities.contract import Ask, Context, Returned, Unit
+from shared.llm.structured import Parsed, parse_structured
 
 SOURCES = "sources"  # the column the agent adds to its stage's output
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """The schema the model answers in (without `sources`) and what checks it."""
-
-    schema: dict[str, Any]
-    validator: Validator
 
 
 @dataclass(frozen=True, slots=True)
 class _Agent:
     """One attempt: what it may do, what it said, what is kept of it."""
 
-    ask: NotedAsk
+    ask: Ask
     context: Context
     limits: AgentLimits
     box: Toolbox
-    form: _Form
+    form: Form  # of the answer without `sources`
     talk: Talk
     transcript: Transcript
 
@@ -45,14 +36,15 @@ class _Agent:
 async def run(unit: Unit, context: Context) -> Returned:
     """Return the answer with its `sources`, and the transcript as raw text.
 
-    Raises what the model door raises, InvalidAnswerError and ToolUnavailable; each carries the
-    transcript so far in `raw`.
+    Raises what the model door raises, InvalidAnswerError, MissingContextError and ToolUnavailable;
+    each carries the transcript so far in `raw`.
     """
     agent = _begin(unit, context)
     try:
         value = await _explore(agent)
         if value is None:
             value = await _answer(agent)
+        value = agent.form.opened(value)
     except Exception as error:
         with suppress(AttributeError):  # an exception that takes no attributes
             error.raw = agent.transcript.to_json()  # type: ignore[attr-defined]
@@ -65,28 +57,27 @@ def _begin(unit: Unit, context: Context) -> _Agent:
         raise RuntimeError("this process has no model door")
     transcript = Transcript()
     ask = NotedAsk(context.ask, transcript)
-    form = _form(orjson.dumps(context.output))
-    box = toolbox(context.params.get("tools", []), unit)
+    form = form_of(_without_sources(context.output), context.params)
+    shown = without_images(unit, context.params)
+    box = toolbox(context.params.get("tools", []), shown)
+    talk = Talk.begin(shown, context, form.schema, box.definitions)
+    talk.messages = with_images(talk.messages, unit.rows, context.params)
     return _Agent(
         ask,
         replace(context, ask=ask),
         AgentLimits.of(context.params, context.timeout_s),
         box,
         form,
-        Talk.begin(unit, context, form.schema, box.definitions),
+        talk,
         transcript,
     )
 
 
-@lru_cache(maxsize=256)
-def _form(output: bytes) -> _Form:
-    """Return the form for a stage's output; kept, since the door knows a schema by its identity."""
-    schema = orjson.loads(output)
+def _without_sources(output: dict[str, Any]) -> dict[str, Any]:
     properties = {
-        name: value for name, value in schema.get("properties", {}).items() if name != SOURCES
+        name: value for name, value in output.get("properties", {}).items() if name != SOURCES
     }
-    schema = {**schema, "properties": properties, "required": list(properties)}
-    return _Form(schema, compile_validator(schema))
+    return {**output, "properties": properties, "required": list(properties)}
 
 
 async def _explore(agent: _Agent) -> Any:
@@ -142,7 +133,7 @@ def _reached(agent: _Agent) -> str | None:
 
 def _accepted(agent: _Agent, text: str) -> Any:
     """Return the value a text holds if it fits; else ask once more, in the strict form."""
-    found = parse_structured(text, agent.form.validator)
+    found = parse_structured(text, agent.form.fits)
     if isinstance(found, Parsed):
         return found.value
     agent.transcript.ending = "form"
@@ -154,11 +145,18 @@ async def _answer(agent: _Agent) -> Any:
     """Ask for the answer without tools and in the form of the schema."""
     agent.talk.definitions = []
     agent.talk.shrink(int(FULLEST_SHARE * _context_tokens(agent)))
-    return (await structured_call(agent.context, agent.talk.messages, agent.form.schema)).value
+    form = agent.form
+    answer = await structured_call(agent.context, agent.talk.messages, form.schema, fits=form.fits)
+    return answer.value
 
 
 def _context_tokens(agent: _Agent) -> int:
     return agent.ask.context_tokens(agent.context.params.get("model", "worker"))
 
 
-capability = assemble(facts.MANIFEST, None, run)
+def reusable(params: dict[str, Any]) -> bool:
+    """Return False where a tool's answers change with time, so that the agent's do too."""
+    return facts.is_reusable_with(params.get("tools", []), installed_tools())
+
+
+capability = replace(assemble(facts.MANIFEST, None, run), reusable=reusable)

@@ -10,6 +10,7 @@ from services.worker.capabilities.agent_toolbox import readable
 from services.worker.capabilities.agent_transcript import ToolUse
 from shared.capabilities.contract import Context, Unit
 from shared.domain.model_call import Reply, ToolCall
+from shared.llm.missing_context import may_ask
 from shared.llm.structured import schema_instructions
 from shared.llm.tokens import estimate_messages, estimate_tokens_of_bytes
 from shared.prompts.marking import marked
@@ -19,6 +20,7 @@ ROWS_CHARS = 40_000  # of a unit no template shows; tools see all of it
 NO_MORE_TOOLS = "No more tools can be used. Answer now, with what you have, in the form asked for."
 DROPPED = "(taken out to make room)"
 MOST_CALLS_KEPT = 64  # of one reply
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -30,6 +32,7 @@ class Talk:
     definitions: list[dict[str, Any]]
     calls: int = 0
     open_ids: list[str] = field(default_factory=list)  # calls the tools have not answered yet
+    used_ids: set[str] = field(default_factory=set)
 
     @staticmethod
     def begin(
@@ -41,6 +44,7 @@ class Talk:
             instructions=context.instructions or "",
             answer=schema_instructions("prompt", schema),
             agent=True,
+            may_ask=may_ask(context.params),
         )
         data = _rows_as_data(unit) if context.prompt is None else context.prompt
         return Talk([*worker_messages(prefix, data)], definitions)
@@ -48,8 +52,9 @@ class Talk:
     def add_calls(self, reply: Reply) -> tuple[ToolCall, ...]:
         """Add what the model asked for; return the calls that now have to be answered in order.
 
-        Ids, names and arguments are made such that no server stumbles over them when they are
-        sent back.
+        Names and arguments are made such that no server stumbles over them when they are sent
+        back. An id stays as the server gave it, since some take no other form than their own;
+        one that is missing, odd or used before is replaced.
         """
         calls = reply.tool_calls[:MOST_CALLS_KEPT]
         sent = []
@@ -57,7 +62,7 @@ class Talk:
             self.calls += 1
             name = _NOT_IN_NAMES.sub("_", call.name)[:64] or "unnamed"
             arguments = (call.arguments or "{}") if readable(call.arguments) else "{}"
-            self.open_ids.append(f"call_{self.calls}")
+            self.open_ids.append(self._id(call))
             function = {"name": name, "arguments": arguments}
             sent.append({"id": self.open_ids[-1], "type": "function", "function": function})
         self.messages.append({"role": "assistant", "content": reply.text, "tool_calls": sent})
@@ -88,6 +93,13 @@ class Talk:
                 return
             if message["role"] == "tool":
                 message["content"] = DROPPED
+
+    def _id(self, call: ToolCall) -> str:
+        made, number = call.id, self.calls
+        while made in self.used_ids or not _ID.fullmatch(made):
+            made, number = f"call_{number}", number + 1
+        self.used_ids.add(made)
+        return made
 
     def _answer(self, content: str) -> None:
         tool_call_id = self.open_ids.pop(0)

@@ -10,6 +10,8 @@ from shared.capabilities.contract import Ask
 from shared.domain.model_call import Reply
 
 KEPT_CHARS = 2_000  # of arguments, results and texts
+SHORTER = (KEPT_CHARS, 500, 100, 0)  # what is tried until the whole record fits
+RECORD_CHARS = 90_000  # of the whole record: a longer one would be cut, and be no JSON
 WHAT_CHARS = 300
 
 
@@ -65,17 +67,31 @@ class Transcript:
 
     def sources(self) -> list[dict[str, str]]:
         """Return what was looked at successfully, each once, in order."""
-        seen = {
-            (use.tool, use.what[:WHAT_CHARS]): {"tool": use.tool, "what": use.what[:WHAT_CHARS]}
-            for use in self.uses
-            if use.ended == "ok"
-        }
-        return list(seen.values())
+        # no column can hold a NUL, and a model may write one into its arguments
+        seen = [(use.tool, use.what.replace("\0", "")[:WHAT_CHARS]) for use in self._good()]
+        return [{"tool": tool, "what": what} for tool, what in dict.fromkeys(seen)]
 
     def to_json(self) -> str:
-        """Return the record as JSON text."""
-        record = {"ending": self.ending, "tokens": self.tokens, "steps": self.steps}
-        return orjson.dumps(record).decode()
+        """Return the record as JSON text of at most `RECORD_CHARS` characters, texts clipped."""
+        text = ""
+        for kept in SHORTER:
+            steps = [_shortened(step, kept) for step in self.steps]
+            record = {"ending": self.ending, "tokens": self.tokens, "steps": steps}
+            text = orjson.dumps(record).decode()
+            if len(text) <= RECORD_CHARS:
+                break
+        return text
+
+    def _good(self) -> list[ToolUse]:
+        return [use for use in self.uses if use.ended == "ok"]
+
+
+def _shortened(step: dict[str, Any], kept: int) -> dict[str, Any]:
+    tools = [
+        {**use, "arguments": use["arguments"][:kept], "result": use["result"][:kept]}
+        for use in step["tools"]
+    ]
+    return {**step, "text": step["text"][:kept], "tools": tools}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +101,15 @@ class NotedAsk:
     ask: Ask
     transcript: Transcript
 
-    async def __call__(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        *,
-        endpoint: str = "worker",
-        schema: dict[str, Any] | None = None,
-        tools: Sequence[Mapping[str, Any]] = (),
-        tool_choice: str | Mapping[str, Any] | None = None,
-        max_output_tokens: int | None = None,
-        temperature: float | None = None,
-    ) -> Reply:
-        """Return what the door returns."""
-        reply = await self.ask(
-            messages, endpoint=endpoint, schema=schema, tools=tools, tool_choice=tool_choice,
-            max_output_tokens=max_output_tokens, temperature=temperature,
-        )  # fmt: skip
+    async def __call__(self, messages: Sequence[Mapping[str, Any]], **how: Any) -> Reply:
+        """Return what the door returns; `how` is as in the contract."""
+        reply = await self.ask(messages, **how)
         self.transcript.note_reply(reply)
         return reply
 
-    async def raw(
-        self, body: Mapping[str, Any], *, endpoint: str = "worker"
-    ) -> tuple[int, str | None, Any]:
+    async def raw(self, body: Mapping[str, Any], **how: Any) -> tuple[int, str | None, Any]:
         """Pass on to the door."""
-        return await self.ask.raw(body, endpoint=endpoint)
+        return await self.ask.raw(body, **how)
 
     def context_tokens(self, endpoint: str) -> int:
         """Pass on to the door."""

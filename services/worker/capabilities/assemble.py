@@ -23,7 +23,7 @@ class BuiltIn:
     effects: str
     emits: str
     reads: str
-    reusable: bool
+    reusable: bool | Callable[[dict[str, Any]], bool]
     output: OutputFunction | None
     run: Run
 

@@ -25,7 +25,9 @@ async def run(unit: Unit, context: Context) -> dict[str, Any]:
     ready = ready_body(_decoded(value), endpoints, most_tokens)
     if context.ask is None:
         raise RuntimeError("this process has no model door")
-    status, request_id, body = await context.ask.raw(ready.body, endpoint=ready.endpoint)
+    status, request_id, body = await context.ask.raw(
+        ready.body, endpoint=ready.endpoint, max_output_tokens=most_tokens
+    )
     return {"status_code": status, "request_id": request_id, "body": body}
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.llm.endpoints import Endpoints
-
-_OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens")
+from shared.llm.request import OUTPUT_LIMITS, stated_output_tokens
 
 
 class BodyRefused(ValueError):
@@ -49,12 +48,12 @@ def ready_body(value: Any, endpoints: Endpoints, most_tokens: int) -> ReadyBody:
 
 def _check_tokens(body: Mapping[str, Any], most_tokens: int) -> None:
     answers = _whole(body, "n") or 1
-    for name in _OUTPUT_LIMITS:
+    for name in OUTPUT_LIMITS:
         limit = _whole(body, name)
         if limit is not None and limit * answers > most_tokens:
             detail = f"`{name}` times `n` is {limit * answers}; at most {most_tokens} are allowed."
             raise BodyRefused("too_many_tokens", detail)
-    if answers > 1 and all(body.get(name) is None for name in _OUTPUT_LIMITS):
+    if answers > 1 and stated_output_tokens(body) is None:
         raise BodyRefused("too_many_tokens", "Say `max_tokens` where `n` is above 1.")
 
 

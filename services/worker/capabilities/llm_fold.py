@@ -2,9 +2,10 @@
 
 import orjson
 
+from services.worker.capabilities.images import count_images, image_parts, with_images
 from services.worker.capabilities.llm_call import structured_call
 from shared.capabilities.contract import Context, Returned, Unit
-from shared.llm.tokens import estimate_tokens
+from shared.llm.tokens import TOKENS_PER_IMAGE, estimate_tokens
 from shared.prompts import prompt_text
 from shared.prompts.worker import worker_messages, worker_prefix
 
@@ -19,9 +20,10 @@ class FoldError(ValueError):
     code = "context_overflow"
 
 
-def too_long(context: Context) -> bool:
-    """Return True when the unit's prompt does not fit into one call."""
-    return estimate_tokens(context.prompt or "") > room(context)
+def too_long(unit: Unit, context: Context) -> bool:
+    """Return True when the unit's prompt and images do not fit into one call."""
+    images = TOKENS_PER_IMAGE * count_images(unit.rows, context.params)
+    return estimate_tokens(context.prompt or "") + images > room(context)
 
 
 def room(context: Context) -> int:
@@ -38,16 +40,17 @@ async def fold(unit: Unit, context: Context) -> Returned:
     """Answer for each part of the rows, then join the answers until one is left."""
     if context.render is None:
         raise RuntimeError("a unit that is folded needs its template")
-    texts = [context.render(part) for part in _parts_of_rows(unit, context)]
+    image_parts(unit.rows, context.params)  # a bad one ends the unit before the first call
     prefix = worker_prefix(brief=context.brief, instructions=context.instructions or "")
     answers = []
-    for text in texts:
-        messages = worker_messages(prefix, text)
+    for part in _parts_of_rows(unit, context):
+        messages = worker_messages(prefix, context.render(part))
+        messages = with_images(messages, part, context.params)
         answers.append((await structured_call(context, messages, context.output)).value)
     for _ in range(MOST_ROUNDS):
         if len(answers) == 1:
             return Returned(answers[0])
-        answers = [await _join(context, part) for part in _parts(answers, room(context))]
+        answers = [await _join(context, some) for some in _parts(answers, room(context))]
     raise FoldError("the answers to the parts do not get shorter by joining them")
 
 
@@ -68,6 +71,7 @@ def _parts_of_rows(unit: Unit, context: Context) -> list[list[dict[str, object]]
     filled = 0
     for row in unit.rows:
         tokens = estimate_tokens(size_of([row]))
+        tokens += TOKENS_PER_IMAGE * count_images([row], context.params)
         if tokens > limit:
             raise FoldError(f"a single row has about {tokens} tokens; there is room for {limit}")
         if parts[-1] and filled + tokens > limit:

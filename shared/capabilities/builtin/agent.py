@@ -1,11 +1,13 @@
 """Facts of `agent`: a bounded loop of a model with tools."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from shared.capabilities.builtin.llm import IMAGES, MAY_ASK_FOR_CONTEXT
 from shared.capabilities.contract import Capability, Manifest
 
 OWN_TOOLS = ("sql", "fetch", "search_text")
+CHANGING_TOOLS = frozenset({"fetch"})  # what they return changes with time
 MODEL_RUN = frozenset({"llm", "agent", "chat"})  # a tool never calls a model again
 DEFAULT_STEPS = 8
 DEFAULT_TOOL_CALLS = 16
@@ -24,6 +26,8 @@ PARAMS: dict[str, Any] = {
             "maxItems": 32,
             "description": "sql, fetch, search_text, or the name of a deterministic capability",
         },
+        "images": IMAGES,
+        "may_ask_for_context": MAY_ASK_FOR_CONTEXT,
         "max_steps": {
             "type": "integer",
             "minimum": 1,
@@ -65,6 +69,7 @@ MANIFEST = Manifest(
     emits="one",
     output=None,  # the plan's, plus `sources`
     computed_output=False,
+    reusable=False,  # not always: it depends on the tools
 )
 
 
@@ -75,6 +80,18 @@ def check_params(params: dict[str, Any]) -> list[tuple[str, str]]:
         for index, tool in enumerate(params.get("tools", []))
         if tool in MODEL_RUN
     ]
+
+
+def is_reusable_with(tools: Iterable[str], known: Mapping[str, Capability]) -> bool:
+    """Return False where one of the tools may answer otherwise tomorrow.
+
+    `known` are the capabilities that can be tools; whose `reusable` depends on parameters counts
+    as changing, since the model chooses those.
+    """
+    return not any(
+        tool in CHANGING_TOOLS or getattr(known.get(tool), "reusable", True) is not True
+        for tool in tools
+    )
 
 
 def is_tool(capability: Capability | Manifest) -> bool:

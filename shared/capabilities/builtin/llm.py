@@ -4,6 +4,23 @@ from typing import Any
 
 from shared.capabilities.contract import Manifest
 
+IMAGES: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1},
+    "uniqueItems": True,
+    "minItems": 1,
+    "maxItems": 10,
+    "description": "text columns that hold images as data:image/...;base64, addresses; the model "
+    "is shown them beside the input, in which each stands as `[image N]`",
+}
+
+MAY_ASK_FOR_CONTEXT: dict[str, Any] = {
+    "type": "boolean",
+    "default": False,
+    "description": "let a task say that it cannot be done without other rows: its unit fails with "
+    "`missing_context` and says which rows, for a next round",
+}
+
 PARAMS: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -11,6 +28,8 @@ PARAMS: dict[str, Any] = {
         "temperature": {"type": "number", "minimum": 0, "maximum": 2},
         "max_output_tokens": {"type": "integer", "minimum": 1},
         "pack": {"type": "integer", "minimum": 1, "default": 1},
+        "images": IMAGES,
+        "may_ask_for_context": MAY_ASK_FOR_CONTEXT,
     },
     "required": [],
     "additionalProperties": False,

@@ -53,6 +53,7 @@ def _input(view: PlanView, stage: StageView, template: CompiledTemplate) -> Iter
         elif stage.columns is not None and placeholder.kind != "rows":
             yield from _of_unit(stage, placeholder, pointer)
     names_unit = any(part.kind != "table.column" for part in template.placeholders)
+    names_unit = names_unit or bool(stage.stage.params.get("images"))  # they differ by unit
     if not names_unit and _many_units(view, stage):
         detail = (
             "Every unit would get this same text; name what differs, for instance "

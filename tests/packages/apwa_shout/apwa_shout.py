@@ -1,8 +1,10 @@
 """Capabilities as a stranger would write them: nothing of APWA is imported."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -92,6 +94,29 @@ def said(do, context):
     return wrong.get(do, {"said": f"{do} at attempt {context.attempt}"})
 
 
+def run_order(unit, context):
+    """Act on the outside: a store that takes each idempotency key once, as a payment service does.
+
+    Every try leaves a line in the journal before it acts; the first one of every third unit fails
+    after it acted.
+    """
+    note(context, unit)
+    time.sleep(context.params["nap_s"])  # a kill may come before the act, within it, or after it
+    store = sqlite3.connect(context.params["store"], timeout=30)
+    with contextlib.closing(store), store:
+        store.execute(
+            "INSERT OR IGNORE INTO orders VALUES (?, ?)", (context.idempotency_key, unit.index)
+        )
+    time.sleep(context.params["nap_s"])
+    if unit.index % 3 == 0 and context.attempt == 1:
+        raise Unwell("acted, and then lost the answer", "no_answer", transient=True)
+    return {"order": context.idempotency_key}
+
+
+async def run_order_on_loop(unit, context):
+    return await asyncio.to_thread(run_order, unit, context)
+
+
 def note(context, unit):
     """Append the unit's number to the journal: one line per run."""
     if "journal" in context.params:
@@ -99,7 +124,7 @@ def note(context, unit):
             journal.write(f"{unit.index}\n")
 
 
-def capability(name, run, params, output, units=("rows",), runs="process"):
+def capability(name, run, params, output, units=("rows",), runs="process", effects="none"):
     return SimpleNamespace(
         name=name,
         version="1",
@@ -108,7 +133,7 @@ def capability(name, run, params, output, units=("rows",), runs="process"):
         units=units,
         queue="cpu",
         runs=runs,
-        effects="none",
+        effects=effects,
         output={
             "type": "object",
             "properties": output,
@@ -139,3 +164,12 @@ echo = capability(
 vote = capability("vote", run_vote, NOTHING, {"choice": TEXT})
 moody = capability("moody", run_moody, MOODY, {"said": TEXT})
 moody_on_loop = capability("moody_on_loop", run_moody_on_loop, MOODY, {"said": TEXT}, runs="loop")
+ORDER = {
+    "type": "object",
+    "properties": {"store": TEXT, "journal": TEXT, "nap_s": {"type": "number"}},
+    "required": ["store", "journal", "nap_s"],
+}
+order = capability("order", run_order, ORDER, {"order": TEXT}, effects="external")
+order_on_loop = capability(
+    "order_on_loop", run_order_on_loop, ORDER, {"order": TEXT}, runs="loop", effects="external"
+)

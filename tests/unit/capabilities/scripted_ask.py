@@ -19,6 +19,7 @@ class ScriptedAsk:
         self._context_tokens = context_tokens
         self.asked: list[dict[str, Any]] = []
         self.sent_raw: list[tuple[dict[str, Any], str]] = []
+        self.most_tokens: list[int | None] = []  # put into raw bodies that set no limit
 
     async def __call__(
         self, messages: Sequence[Mapping[str, Any]], *, endpoint: str = "worker", **how: Any
@@ -33,8 +34,13 @@ class ScriptedAsk:
         return answer(self.asked[-1]["messages"])
 
     async def raw(
-        self, body: Mapping[str, Any], *, endpoint: str = "worker"
+        self,
+        body: Mapping[str, Any],
+        *,
+        endpoint: str = "worker",
+        max_output_tokens: int | None = None,
     ) -> tuple[int, str | None, Any]:
+        self.most_tokens.append(max_output_tokens)
         self.sent_raw.append((dict(body), endpoint))
         return 200, "req-1", {"choices": []}
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from services.worker.capabilities.agent import capability
 from services.worker.capabilities.agent_talk import DROPPED, NO_MORE_TOOLS
+from services.worker.capabilities.agent_transcript import RECORD_CHARS
 from services.worker.capabilities.llm_call import InvalidAnswerError
 from shared.capabilities import builtin
 from shared.capabilities.contract import Context, Returned, Unit
@@ -76,7 +78,19 @@ def test_a_tool_gets_its_answer_under_the_id_it_was_called_by() -> None:
     messages = ask.asked[-1]["messages"]
     called = [call["id"] for one in messages for call in one.get("tool_calls", [])]
     answered = [one["tool_call_id"] for one in messages if one["role"] == "tool"]
-    assert called == answered == ["call_1", "call_2", "call_3"]
+    assert called == answered == ["id0", "id1", "call_3"]
+
+
+@pytest.mark.parametrize("given", ["", "call 1", "x" * 65, "call_1\n"])
+def test_an_id_no_server_would_take_back_is_replaced(given: str) -> None:
+    reply = calls(SEARCH)
+    odd = replace(reply, tool_calls=(replace(reply.tool_calls[0], id=given),))
+    ask = ScriptedAsk(odd, DONE)
+
+    run(ask)
+
+    *_, asked, answered = ask.asked[-1]["messages"]
+    assert asked["tool_calls"][0]["id"] == answered["tool_call_id"] == "call_1"
 
 
 def test_without_tools_it_is_one_call_in_the_form_of_the_schema() -> None:
@@ -86,7 +100,7 @@ def test_without_tools_it_is_one_call_in_the_form_of_the_schema() -> None:
 
     assert returned.rows == {"answer": "two", "sources": []}
     ((asked),) = ask.asked
-    assert asked["tools"] == ()
+    assert asked.get("tools", ()) == ()
     assert list(asked["schema"]["properties"]) == ["answer"]
 
 
@@ -121,7 +135,7 @@ def test_a_row_that_never_ends_is_forced_to_answer() -> None:
 
     assert returned.rows["answer"] == "two"
     assert record(returned)["ending"] == "max_steps"
-    assert [bool(one["tools"]) for one in ask.asked] == [True] * 4 + [False]
+    assert [bool(one.get("tools")) for one in ask.asked] == [True] * 4 + [False]
     assert [one.get("schema") is not None for one in ask.asked] == [False] * 4 + [True]
     assert ask.asked[-1]["messages"][-1] == {"role": "user", "content": NO_MORE_TOOLS}
 
@@ -311,3 +325,23 @@ def test_a_unit_without_a_template_is_shown_up_to_a_limit() -> None:
     run(ask, Unit(0, [{"text": "word " * 50_000}]))
 
     assert len(ask.asked[0]["messages"][1]["content"]) < 41_000
+
+
+def test_a_long_transcript_is_shortened_and_stays_whole_json() -> None:
+    # given hundreds of calls, each with more to keep than there is room for
+    found = Unit(7, [{"id": 1, "text": "cat " * 3_000}])
+    ask = ScriptedAsk(*[calls(*[SEARCH] * 60)] * 4, DONE, context_tokens=10**9)
+
+    returned = run(ask, found, max_tool_calls=500, max_tokens=10**9)
+
+    assert returned.raw is not None
+    assert len(returned.raw) <= RECORD_CHARS
+    assert len(uses(returned)) == 240
+    assert {use["ended"] for use in uses(returned)} == {"ok"}
+    assert record(returned)["steps"][-1]["text"]
+
+
+def test_a_source_can_be_kept_whatever_the_model_wrote() -> None:
+    returned = run(ScriptedAsk(calls(("search_text", {"text": "c\0at"})), DONE))
+
+    assert returned.rows["sources"] == [{"tool": "search_text", "what": "cat"}]

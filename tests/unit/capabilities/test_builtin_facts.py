@@ -69,7 +69,7 @@ def test_an_agent_may_list_its_own_tools_and_deterministic_capabilities_of_rows(
 def test_answers_that_change_with_time_are_not_reused() -> None:
     once = {name for name, manifest in builtin.manifests().items() if not manifest.reusable}
 
-    assert once == {"fetch", "chat"}
+    assert once == {"fetch", "chat", "agent"}
     assert fetch.capability.reusable is False
     assert llm.capability.reusable is True
 

@@ -11,7 +11,9 @@ import pytest
 from services.worker.capabilities import chat
 from services.worker.capabilities.chat_body import BodyRefused, ready_body
 from shared.capabilities.registry import check_capability
+from shared.llm.abilities import Abilities
 from shared.llm.endpoints import Endpoint, Endpoints
+from shared.llm.request import with_output_limit
 from tests.unit.capabilities.scripted_ask import ScriptedAsk, says
 from tests.unit.capabilities.units import context_of, unit_of
 
@@ -121,6 +123,34 @@ def test_more_tokens_than_allowed_are_refused(changes: dict[str, Any]) -> None:
 )
 def test_a_body_that_cannot_be_sent_is_refused(changes: dict[str, Any]) -> None:
     assert refused(**changes) == "chat_body_invalid"
+
+
+def test_the_cap_goes_with_every_body_for_those_that_set_no_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("APWA_CHAT_MAX_OUTPUT_TOKENS", "77")
+    ask = ScriptedAsk(says(""))
+
+    run(BODY, ask)
+
+    assert ask.most_tokens == [77]
+
+
+@pytest.mark.parametrize(
+    "body", [BODY, {**BODY, "max_tokens": None, "max_completion_tokens": None}]
+)
+def test_a_body_without_a_limit_gets_one_in_the_words_of_its_endpoint(body: dict[str, Any]) -> None:
+    newer = Abilities(output_limit="max_completion_tokens")
+
+    assert with_output_limit(body, 77) == {**BODY, "max_tokens": 77}
+    assert with_output_limit(body, 77, newer) == {**BODY, "max_completion_tokens": 77}
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_a_body_with_a_limit_keeps_its_own(name: str) -> None:
+    body = {**BODY, name: 5}
+
+    assert with_output_limit(body, 77, Abilities(output_limit="max_completion_tokens")) == body
 
 
 def test_as_many_tokens_as_allowed_may_be_asked_for() -> None:

@@ -33,3 +33,8 @@ def test_a_later_round_waits_above_the_approved_high_price(
 def test_a_later_round_of_unknown_price_waits() -> None:
     yes = {"high_microusd": 100}
     assert needs_approval("plan", yes, spent_microusd=0, price=price(0, "unknown-model"))
+
+
+def test_a_plan_that_acts_on_the_outside_always_waits() -> None:
+    yes = {"high_microusd": 100}
+    assert needs_approval("none", yes, spent_microusd=0, price=price(0), acts_outside=True)

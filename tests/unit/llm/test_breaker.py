@@ -70,18 +70,23 @@ def test_a_trial_that_never_reports_does_not_block_for_ever():
 
 
 @pytest.mark.parametrize(
-    ("succeeded", "permanent", "codes", "trips"),
+    ("succeeded", "permanent", "turned_away", "codes", "trips"),
     [
-        (0, 10, [], True),
-        (1, 10, [], False),
-        (0, 9, [], False),
-        (0, 0, ["truncated"] * 18 + ["other"] * 2, True),
-        (0, 0, ["truncated"] * 17 + ["other"] * 3, False),
-        (0, 0, ["other"] * 20 + ["truncated"] * 50, True),
-        (0, 0, [], False),
+        (0, 10, 0, [], True),
+        (1, 10, 0, [], False),
+        (1, 10, 9, [], False),
+        (1, 10, 10, [], True),
+        (0, 9, 9, [], False),
+        (0, 0, 0, ["truncated"] * 18 + ["other"] * 2, True),
+        (0, 0, 0, ["truncated"] * 17 + ["other"] * 3, False),
+        (0, 0, 0, ["other"] * 20 + ["truncated"] * 50, True),
+        (0, 0, 0, [], False),
     ],
 )
 def test_a_job_that_cannot_succeed_is_told(
-    succeeded: int, permanent: int, codes: list[str], trips: bool
+    succeeded: int, permanent: int, turned_away: int, codes: list[str], trips: bool
 ):
-    assert job_breaker_trips(succeeded=succeeded, permanent=permanent, first_codes=codes) is trips
+    told = job_breaker_trips(
+        succeeded=succeeded, permanent=permanent, first_codes=codes, turned_away=turned_away
+    )
+    assert told is trips

@@ -29,6 +29,11 @@ TICKETS_LINE = {
         for column in TICKETS.columns
     ],
 }
+CAPABILITIES = [
+    {"name": "llm"},
+    {"name": "sql", "params": {"properties": {"query": {}}}},
+    {"name": "split", "params": {"properties": {"field": {}, "levels": {}, "front": {}}}},
+]
 WHOLE = {"type": ["integer", "null"], "minimum": 5, "maximum": 6}
 SHARE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
 SCHEMAS: list[dict[str, Any]] = [
@@ -43,7 +48,7 @@ SCHEMAS: list[dict[str, Any]] = [
 def _prompt(goal: str, *more: str, tables: bool = True, capabilities: bool = True) -> str:
     lines = [PLAN_MARK, "Write a plan.", "", "GOAL", goal, ""]
     lines += ["# TABLES:", json.dumps(TICKETS_LINE)] if tables else []
-    lines += ["", "CAPABILITIES", json.dumps({"name": "llm"})] if capabilities else []
+    lines += ["", "CAPABILITIES", *map(json.dumps, CAPABILITIES)] if capabilities else []
     return "\n".join([*lines, *more])
 
 
@@ -75,8 +80,10 @@ def test_texts_carry_the_markers_of_their_row():
     [
         ("Label every ticket", 1),
         ("task parallel: look here; look there", 1),
+        ("task parallel over tickets: find the tone; find the wish", 3),
         ("Label tickets with replication", 1),
         ("Sum the tickets up in a hierarchy", 3),
+        ("A hierarchy over the tickets by CHAPTER and SECTION", 4),
         ("Label in several rounds", 1),
     ],
 )
@@ -93,14 +100,30 @@ def test_the_plan_reads_the_longest_text_column_of_the_largest_table():
     assert (stage["over"], stage["template"]["input"]) == ("tickets", "{{ text }}")
 
 
+FIVE = [
+    "unknown_table", "unknown_capability", "unknown_column", "unknown_placeholder", "unused_stage",
+]  # fmt: skip
+
+
+def _told(codes: list[str]) -> list[str]:
+    return ["FINDINGS", *(json.dumps({"code": code}) for code in codes)]
+
+
 def test_a_broken_plan_has_five_linter_errors_and_a_good_one_follows_the_findings():
     goal = "A broken plan for the tickets"
 
     first = plan_answer(_prompt(goal))
-    second = plan_answer(_prompt(goal, "FINDINGS", "unknown_table at /stages/1"))
+    second = plan_answer(_prompt(goal, *_told(FIVE)))
 
-    assert len(_errors(first)) == len(_codes(first)) == 5
+    assert sorted(_errors(first)) == sorted(FIVE)
     assert _codes(second) == set()
+
+
+@pytest.mark.parametrize("lost", FIVE)
+def test_a_finding_that_did_not_come_back_is_not_mended(lost: str):
+    told = _told([code for code in FIVE if code != lost])
+
+    assert lost in _codes(plan_answer(_prompt("A broken plan for the tickets", *told)))
 
 
 def test_a_prompt_that_loses_tables_or_capabilities_gets_a_plan_that_fails():
@@ -108,17 +131,41 @@ def test_a_prompt_that_loses_tables_or_capabilities_gets_a_plan_that_fails():
     assert "unknown_capability" in _codes(plan_answer(_prompt("Label them", capabilities=False)))
 
 
-def test_the_second_round_depends_on_the_first():
-    rounds = {
-        "round": 1, "result": "tickets", "stages": ["answers"],
-        "coverage": {"succeeded": 9, "failed": 3},
-        "failures": [{"code": "refused", "count": 1}, {"code": "missing_context", "count": 2}],
-    }  # fmt: skip
+ROUND: dict[str, Any] = {
+    "round": 1, "result": "answers", "stages": ["answers"],
+    "coverage": {"succeeded": 9, "failed": 3},
+    "failures": [{"code": "refused", "count": 1}, {"code": "missing_context", "count": 2}],
+}  # fmt: skip
+ANSWERS_LINE = {
+    "name": "answers", "rows": 9, "key": "id",
+    "columns": [{"name": "id", "type": "integer"}, {"name": "answer", "type": "string"}],
+}  # fmt: skip
 
-    plan = json.loads(plan_answer(_prompt("In several rounds", "ROUNDS", json.dumps(rounds))))
 
-    assert plan["stages"][0]["name"] == "after_missing_context"
-    assert plan["then"] == "finish"
+def _second_round(**told: Any) -> str:
+    former = {**ROUND, **told}
+    kept = {name: value for name, value in former.items() if value is not None}
+    more = ["TABLES", *map(json.dumps, [TICKETS_LINE, ANSWERS_LINE]), "ROUNDS", json.dumps(kept)]
+    return plan_answer(_prompt("In several rounds over the tickets", *more))
+
+
+def test_the_second_round_does_what_failed_again_and_is_named_after_the_largest_cluster():
+    stages = json.loads(_second_round())["stages"]
+
+    names = [stage["name"] for stage in stages]
+    assert names == ["missing", "after_missing_context", "all_answers"]
+    assert "3 rows failed, 2 of them" in stages[1]["template"]["instructions"]
+
+
+def test_the_second_round_looks_again_where_nothing_failed():
+    stages = json.loads(_second_round(coverage={"failed": 0}, failures=[]))["stages"]
+
+    assert [(stage["name"], stage["over"]) for stage in stages] == [("second_look", "answers")]
+
+
+@pytest.mark.parametrize("lost", ["coverage", "failures"])
+def test_a_round_whose_coverage_or_failures_are_lost_gets_a_plan_that_fails(lost: str):
+    assert "unknown_table" in _codes(_second_round(**{lost: None}))
 
 
 def _planning(goal: str, *more: dict[str, Any], tools: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -137,7 +184,7 @@ def _planning(goal: str, *more: dict[str, Any], tools: tuple[str, ...] = ()) -> 
 
 def test_a_section_ends_with_its_message():
     broken = {"role": "assistant", "content": plan_answer(_prompt("A broken plan"))}
-    findings = {"role": "user", "content": "# FINDINGS\nunknown_table"}
+    findings = {"role": "user", "content": "\n".join(_told(FIVE))}
 
     answer = _planning("A broken plan", broken, findings)["content"]
 

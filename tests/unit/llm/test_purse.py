@@ -215,3 +215,30 @@ def test_held_and_spent_always_add_up_to_what_was_granted(steps: list) -> None:
         assert stated.spent == Spend(paid)
         assert stated.spent + stated.holding == Spend(granted)
         assert sum(under_way) <= stated.holding.microusd
+
+
+def test_a_call_nobody_answered_is_gone_with_its_estimate(purse: Purse) -> None:
+    # given two calls under way
+    call = Spend(microusd=10, tokens=100, ms=2_000)
+    purse.filled(call + call)
+    for _ in range(2):
+        assert purse.may_spend(call) is True
+
+    # when one is cut off, and then the other answered
+    purse.unanswered(call, took_ms=5_000)
+    purse.spent(call, Spend(4, 40, 1_000))
+
+    # then money and tokens of the first are unknown, its time is spent, and nothing came back
+    stated = purse.statement()
+    assert stated.unanswered == Spend(microusd=10, tokens=100)
+    assert stated.spent == Spend(4, 40, 6_000)
+    assert (stated.holding.microusd, stated.holding.tokens) == (6, 60)
+
+
+def test_a_purse_made_anew_counts_on_from_what_was_booked(purse: Purse) -> None:
+    purse.start_from(Spend(tokens=7), Spend(tokens=5))
+    purse.filled(CALL)
+    assert purse.may_spend(CALL) is True
+    purse.unanswered(CALL, took_ms=0)
+    stated = purse.statement()
+    assert (stated.spent.tokens, stated.unanswered.tokens) == (7, 105)

@@ -1,13 +1,16 @@
 """Guessing and counting tokens."""
 
+import orjson
 import pytest
 
+from shared.llm.request import image_part, text_part
 from shared.llm.tokens import (
     TOKENS_PER_IMAGE,
     count_tokens,
     estimate_messages,
     estimate_tokens,
     estimate_tokens_of_bytes,
+    estimate_tokens_of_request,
 )
 
 PROSE = "The quick brown fox jumps over the lazy dog, and then it sleeps until noon. " * 40
@@ -56,3 +59,22 @@ def test_marks_of_the_vocabulary_in_a_text_are_text():
 
 def test_a_model_with_another_vocabulary_is_counted_in_it():
     assert count_tokens("猫が好きです", "gpt-4") != count_tokens("猫が好きです", "gpt-4o")
+
+
+def request_with(*parts: dict) -> bytes:
+    return orjson.dumps({"model": "m", "messages": [{"role": "user", "content": list(parts)}]})
+
+
+def test_an_image_in_a_request_counts_a_fixed_number_whatever_its_bytes():
+    address = "data:image/png;base64," + "A" * 3_000_000
+    plain = estimate_tokens_of_request(request_with(text_part("hello")))
+    shown = estimate_tokens_of_request(
+        request_with(text_part("hello"), image_part(address), image_part(address))
+    )
+    assert 2 * TOKENS_PER_IMAGE <= shown - plain <= 2 * TOKENS_PER_IMAGE + 50
+
+
+def test_a_text_that_looks_like_an_image_counts_as_text():
+    text = '{"type":"image_url","image_url":{"url":"data:image/png;base64,' + "A" * 30_000 + '"}}'
+    sent = request_with(text_part(text))
+    assert estimate_tokens_of_request(sent) == estimate_tokens_of_bytes(sent) > 9_000

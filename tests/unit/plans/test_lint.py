@@ -401,6 +401,36 @@ BAD: list[tuple[str, dict[str, Any], PlanFacts, list[tuple[str, str]]]] = [
         [("tool_not_allowed", "/stages/0/params/tools/1")],
     ),
     (
+        "an unknown column of images",
+        document(llm_stage(params={"images": ["text", "foto"]})),
+        HERE,
+        [("unknown_column", "/stages/0/params/images/1")],
+    ),
+    (
+        "images that are no text",
+        document(llm_stage(params={"images": ["tags"]})),
+        HERE,
+        [("image_column_not_text", "/stages/0/params/images/0")],
+    ),
+    (
+        "no list of images",
+        document(llm_stage(params={"images": "text"})),
+        HERE,
+        [("invalid_parameter", "/stages/0/params/images")],
+    ),
+    (
+        "images for a blind endpoint",
+        document(llm_stage(capability="agent", params={"images": ["text"], "model": "small"})),
+        replace(HERE, without_images=frozenset({"small"})),
+        [("images_not_supported", "/stages/0/params/images")],
+    ),
+    (
+        "images for a blind judge",
+        document(llm_stage(params={"images": ["text"]}, replicas=3, agree="judge")),
+        replace(HERE, without_images=frozenset({"judge"}), model_available=True),
+        [("images_not_supported", "/stages/0/agree")],
+    ),
+    (
         "external effects",
         document(stage(capability="post_comment", params={})),
         HERE,
@@ -520,6 +550,11 @@ def test_the_one_summary_of_a_table_may_be_named_by_a_later_stage() -> None:
     whole = stage(name="whole", capability="summarize", unit={"table": True})
     labelled = llm_stage(template={"input": "{{ whole.summary }} {{ text }}"})
     assert lint(plan(whole, labelled), HERE) == []
+
+
+def test_a_stage_whose_units_differ_by_their_images_alone_is_clean() -> None:
+    seen = llm_stage(params={"images": ["text"]}, template={"input": "What is on the picture?"})
+    assert lint(plan(seen), replace(HERE, without_images=frozenset({"small"}))) == []
 
 
 def test_external_effects_with_permission_are_clean() -> None:

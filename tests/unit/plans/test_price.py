@@ -79,6 +79,28 @@ def test_packing_shares_the_prefix() -> None:
     assert packed.expected < alone.expected
 
 
+def test_an_image_costs_its_allowance_and_not_its_letters() -> None:
+    photos = replace(TICKETS, mean_chars={**TICKETS.mean_chars, "text": 2_000_000})
+    known = facts("llm", "agent", tables={"tickets": photos})
+    shown = llm_stage(params={"images": ["text"]})
+    blind = llm_stage(template={"instructions": "Label it.", "input": "[image 1]"})
+
+    tokens = price(plan(shown), known, PRICES).total.input_tokens
+    without = price(plan(blind), known, PRICES).total.input_tokens
+
+    assert tokens.low == without.low + 200 * 85
+    assert tokens.expected == without.expected + 200 * 1_000
+    assert tokens.high == without.high + 200 * 2_500
+
+
+def test_an_agent_and_replicas_pay_their_images_again() -> None:
+    once = priced(llm_stage(params={"images": ["text"]})).total.input_tokens
+    thrice = priced(llm_stage(params={"images": ["text"]}, replicas=3)).total.input_tokens
+    steps = llm_stage(capability="agent", params={"images": ["text"], "max_steps": 5})
+    assert thrice.expected - 3 * once.expected in range(-3, 4)
+    assert priced(steps).total.input_tokens.high > 4 * once.high
+
+
 def test_an_open_stream_has_a_wide_range() -> None:
     units = priced(stage(), rows=None).total.units
     assert units.low == 0

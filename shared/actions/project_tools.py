@@ -1,0 +1,51 @@
+"""Says which tools the agents of a project may use: the operator's verb."""
+
+from collections.abc import Sequence
+
+from shared.actions.refusals import FieldProblem, Invalid, NotFound
+from shared.capabilities import builtin
+from shared.capabilities.builtin.agent import tools_of
+from shared.capabilities.contract import Manifest
+from shared.contracts.names import did_you_mean
+from shared.database import audit, capabilities, projects
+from shared.database.engine import Connection
+from shared.database.projects import ProjectRecord
+
+
+def allow_tools(
+    connection: Connection, name: str, tools: Sequence[str] | None, *, actor: str = "system"
+) -> ProjectRecord:
+    """Replace the project's list and return the project; None allows every tool there is.
+
+    Plans are checked against the list when they are made, and workers look at it before each
+    shard. Raises NotFound for a project nobody made, Invalid for a name no worker offers.
+    """
+    project = find_project(connection, name)
+    wanted = None if tools is None else tuple(dict.fromkeys(tools))
+    known = offered_tools(connection)
+    unknown = [tool for tool in wanted or () if tool not in known]
+    if unknown:
+        raise Invalid(
+            [
+                FieldProblem("/tools", f"There is no tool `{tool}`." + did_you_mean(tool, known))
+                for tool in unknown
+            ]
+        )
+    projects.set_tools(connection, project.id, wanted)
+    detail = {"tools": None if wanted is None else list(wanted)}
+    audit.append(connection, project.id, actor, "project.tools", project.id, detail)
+    return find_project(connection, name)
+
+
+def find_project(connection: Connection, name: str) -> ProjectRecord:
+    """Return the project of a name; raises NotFound."""
+    found = next((one for one in projects.all_projects(connection) if one.name == name), None)
+    if found is None:
+        raise NotFound("project")
+    return found
+
+
+def offered_tools(connection: Connection) -> frozenset[str]:
+    """Return every tool there is: the agent's own, and what workers of this deployment have."""
+    stored = [Manifest.from_json(one) for one in capabilities.manifests(connection)]
+    return tools_of([*builtin.manifests().values(), *stored])
