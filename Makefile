@@ -1,6 +1,6 @@
 # Every command of a developer's day; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-model up test check lint types layers tests aimock fmt lock settings clean
+.PHONY: faults soak help setup demo demo-model up test check lint types layers tests aimock fmt lock settings clean
 
 BIN := .venv/bin
 
@@ -47,6 +47,12 @@ $(AIMOCK_THERE):
 	npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error \
 		--prefix .aimock @copilotkit/aimock@$(AIMOCK)
 	@touch $@
+
+faults: setup ## all fault tests, the long ones too, on real processes
+	$(BIN)/pytest -m "long or not long" tests/faults tests/soak
+
+soak: setup ## random faults over many jobs; MINUTES=10 SEED=1
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
 fmt: setup ## format the code and mend what the linter can
 	$(BIN)/ruff format .

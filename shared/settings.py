@@ -85,6 +85,9 @@ class Settings:
     worker_idle_claim_s: float = _setting(
         5.0, "A worker that hears nothing asks the database this often", low=0.05, high=600
     )
+    worker_deaf_s: float = _setting(
+        30.0, "A worker that takes no message this long though some wait restarts", low=1, high=3600
+    )
     settle_batch: int = _setting(50, "Outcomes written to the database together", low=1, high=5_000)
     settle_ms: int = _setting(
         100, "Longest wait in milliseconds before outcomes are written", low=1, high=60_000
@@ -103,7 +106,22 @@ class Settings:
         0.5, "The collector looks for finished stages this often", low=0.05, high=600
     )
     rescue_poll_s: float = _setting(
-        1.0, "Expired leases are looked for this often", low=0.05, high=600
+        1.0,
+        "Expired leases, deadlines and stragglers are looked for this often",
+        low=0.05,
+        high=600,
+    )
+    keep_jobs_days: float = _setting(
+        30.0, "Final jobs are deleted after so many days, 0 never", low=0, high=36_500
+    )
+    keep_raw_days: float = _setting(
+        7.0, "Raw answers of models are erased after so many days, 0 never", low=0, high=36_500
+    )
+    finish_settle_s: float = _setting(
+        30.0,
+        "Time that calls in flight get to settle when a job finishes early",
+        low=0,
+        high=86_400,
     )
 
     cut_batch_shards: int = _setting(
@@ -114,6 +132,19 @@ class Settings:
         0, "Units per shard; 0 = computed from units and free slots", low=0, high=10_000
     )
     shard_max_bytes: int = _setting(4_000_000, "Most input bytes in one shard", low=1_000)
+    stream_shard_rows: int = _setting(
+        100, "So many records of a stream make a shard at once; most in one shard", low=1,
+        high=10_000,
+    )  # fmt: skip
+    stream_max_age_s: float = _setting(
+        0.5, "Fewer records of a stream make a shard after this time", low=0.01, high=3_600
+    )
+    stream_max_behind_rows: int = _setting(
+        100_000, "Records of a stream without an outcome, above which appending is refused", low=1
+    )
+    stream_max_behind_bytes: int = _setting(
+        500_000_000, "The same in bytes, by their mean size", low=1_000
+    )
     unit_max_bytes: int = _setting(32_000_000, "Largest input of one unit", low=1_000)
     output_max_bytes: int = _setting(16_000_000, "Largest output of one unit", low=1_000)
     unit_timeout_s: float = _setting(

@@ -49,6 +49,10 @@ class Answer:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.body.splitlines()]
+
 
 @dataclass
 class Stack:
@@ -184,4 +188,4 @@ class Stack:
         """Return the result rows."""
         answer = self.get(f"/v1/jobs/{job_id}/results?format=jsonl{query}")
         assert answer.status == 200, answer.body.decode()
-        return [json.loads(line) for line in answer.body.splitlines()]
+        return answer.lines

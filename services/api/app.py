@@ -7,7 +7,17 @@ from flask import Flask
 from services.api import docs, problems, request_id, timed_input
 from services.api.auth import UseNotes
 from services.api.in_flight import InFlight
-from services.api.routes import control, health, job_parts, jobs, meta, results, tables
+from services.api.routes import (
+    control,
+    descendants,
+    health,
+    job_parts,
+    jobs,
+    meta,
+    records,
+    results,
+    tables,
+)
 from services.api.uploads import ApiRequest
 from services.api.wired import Wired, attach
 from shared.broker.app import make_app
@@ -29,7 +39,18 @@ def create_app(settings: Settings) -> Flask:
     request_id.install(app)
     timed_input.install(app)
     problems.install(app)
-    for part in (jobs, control, job_parts, results, tables, meta, health, docs):
+    for part in (
+        jobs,
+        control,
+        descendants,
+        job_parts,
+        results,
+        records,
+        tables,
+        meta,
+        health,
+        docs,
+    ):
         app.register_blueprint(part.blueprint)
     return app
 

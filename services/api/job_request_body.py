@@ -15,6 +15,7 @@ from services.api.uploads import MULTIPART, NO_JOB, multipart
 from shared.actions.job_request import InputRequest, JobRequest, UploadedFile
 from shared.actions.refusals import FieldProblem, Invalid
 from shared.contracts.findings import json_pointer
+from shared.domain.columns import Column
 
 _SCHEMA = JobRequestSchema()
 
@@ -46,7 +47,7 @@ def read_job_request(document: Any, files: dict[str, list[UploadedFile]]) -> Job
         output=data["output"],
         policy=policy,
         priority=data["policy"]["priority"],
-        inputs=_inputs(data["inputs"], files),
+        inputs=read_inputs(data["inputs"], files),
         labels=data["labels"],
         models={name: value for name, value in data["models"].items() if value is not None},
         approval=data["approval"],
@@ -56,9 +57,10 @@ def read_job_request(document: Any, files: dict[str, list[UploadedFile]]) -> Job
     )
 
 
-def _inputs(
+def read_inputs(
     given: dict[str, dict[str, Any]], files: dict[str, list[UploadedFile]]
 ) -> tuple[InputRequest, ...]:
+    """Return the inputs of a body and their files; raises Invalid with a pointer for each."""
     wrong = [
         FieldProblem(json_pointer("inputs", name), f"There is no input for the file part {name}.")
         for name in files
@@ -68,7 +70,13 @@ def _inputs(
     for name, item in given.items():
         sent = files.get(name, [])
         sources = [key for key in ("rows", "table", "text") if item.get(key) is not None]
-        if len(sources) + len(sent) != 1:
+        if item.get("stream"):
+            if sent:
+                told = "A stream may start with `rows`; append the file's records to it."
+                wrong.append(FieldProblem(json_pointer("inputs", name), told))
+            else:
+                found.append(_input(name, item, sent))
+        elif len(sources) + len(sent) != 1:
             told = "Give one source: rows, table, text, or one file of this name."
             wrong.append(FieldProblem(json_pointer("inputs", name), told))
         elif item.get("format") is not None and not sent:
@@ -83,6 +91,9 @@ def _inputs(
 
 def _input(name: str, item: dict[str, Any], sent: list[UploadedFile]) -> InputRequest:
     file = UploadedFile(sent[0].path, sent[0].name, item.get("format")) if sent else None
+    columns = None
+    if item.get("stream"):
+        columns = tuple(Column(column, type_) for column, type_ in item["columns"].items())
     return InputRequest(
         name=name,
         key=item.get("key"),
@@ -90,4 +101,5 @@ def _input(name: str, item: dict[str, Any], sent: list[UploadedFile]) -> InputRe
         text=item.get("text"),
         table_id=item.get("table"),
         file=file,
+        columns=columns,
     )

@@ -6,8 +6,15 @@ from typing import Any
 from marshmallow import Schema
 
 from services.api.formats import MEDIA_TYPES
+from services.api.record_body import NDJSON
 from services.api.schemas import answers
-from services.api.schemas.control import JobEditSchema, PlanEditSchema, RejectionSchema
+from services.api.schemas.control import (
+    ForkSchema,
+    JobEditSchema,
+    PlanEditSchema,
+    RejectionSchema,
+    RetrySchema,
+)
 from services.api.schemas.job_request import JobRequestSchema
 
 Parameters = tuple[dict[str, Any], ...]
@@ -100,6 +107,7 @@ _JOB_STATUSES = (
 _READ = (*_KEY, _NOT_FOUND, _INVALID)
 _NO_FIELDS = {"application/json": {"schema": {"type": "object", "maxProperties": 0}}}
 _STALE = (412, "It has changed since it was read.")
+_DELETED = (410, "The job was deleted.")
 _MATCH = (_STALE, (428, "`If-Match` is missing."))
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -141,7 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
         detail="For a plan, or a goal the rules know. No model is asked.",
     ),
     Operation(
-        "edit_job", "PATCH", "/v1/jobs/{job_id}", "jobs", "Change budget, priority or labels",
+        "edit_job", "PATCH", "/v1/jobs/{job_id}", "jobs", "Change budget, deadline, ...",
         "jobs:write", answer=answers.JobSchema, answer_text="The job as it is now.",
         if_match="required", body={"application/json": {"schema": JobEditSchema}},
         problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job is final."), *_MATCH, _INVALID),
@@ -165,6 +173,40 @@ OPERATIONS: tuple[Operation, ...] = (
         status=202, answer=answers.JobSchema, answer_text="It ends; settled results stay.",
         body=_NO_FIELDS, body_required=False,
         problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job is final."), _INVALID),
+    ),
+    Operation(
+        "finalize_job", "POST", "/v1/jobs/{job_id}/finalize", "jobs", "End with what is there",
+        "jobs:write", status=202, answer=answers.JobSchema, body=_NO_FIELDS, body_required=False,
+        answer_text="Calls in flight settle, the rest is skipped; the finish policy decides.",
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job ends already."), _DELETED,
+                  _INVALID),
+    ),
+    Operation(
+        "retry_job", "POST", "/v1/jobs/{job_id}/retry", "jobs", "Run failed units again",
+        "jobs:write", status=202, answer=answers.JobSchema,
+        answer_text="A new job (`retry_of`); `Location` is it.",
+        body={"application/json": {"schema": RetrySchema}}, body_required=False,
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "The job is not final."), _DELETED,
+                  (422, "Not valid, or `nothing_selected`: no unit would run again.")),
+        detail="Good units are carried over as they are, selected ones run again, and so does "
+        "what lies downstream of a row that changed. `overrides` hold for the units that run.",
+    ),
+    Operation(
+        "fork_job", "POST", "/v1/jobs/{job_id}/fork", "jobs", "Run with other inputs, plan, policy",
+        "jobs:write", status=202, answer=answers.JobSchema,
+        answer_text="A new job (`forked_from`); `Location` is it.",
+        body={"application/json": {"schema": ForkSchema}},
+        problems=(*_KEY, *_JSON_BODY, (404, "No such job, or an input names an unknown table."),
+                  (409, "The job is not final."), _DELETED, _INVALID),
+        detail="Model units that are the same as in the forked job take over its answers, unless "
+        "`policy.reuse` is `none`.",
+    ),
+    Operation(
+        "delete_job", "DELETE", "/v1/jobs/{job_id}", "jobs", "Delete a final job", "jobs:write",
+        status=202, answer=answers.JobSchema, answer_text="Its tombstone; the rest is erased soon.",
+        problems=(*_KEY, _NOT_FOUND, (409, "The job is not final."), _INVALID),
+        detail="Goal, inputs it came with, plans, results, raw answers and events' data are "
+        "erased; tables that another job reads, or that were uploaded apart, stay.",
     ),
     Operation(
         "get_plan", "GET", "/v1/jobs/{job_id}/plan", "jobs", "Return the plan", "jobs:read",
@@ -234,6 +276,37 @@ OPERATIONS: tuple[Operation, ...] = (
         "`resume_cursor` is where later ones follow. After it: in unit order. `_apwa` holds "
         "stage, unit, source {table, name, rows [[first, count]]}, attempt; for a failed unit "
         "outcome, code, detail; with `input` up to 100 of the unit's input rows.",
+    ),
+    Operation(
+        "append_records", "POST", "/v1/jobs/{job_id}/records", "records", "Append records",
+        "jobs:write", status=202, answer=answers.AppendedSchema,
+        answer_text="What is accepted is stored; what is known by its key is a duplicate.",
+        body={
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+            **{kind: {"schema": {"type": "string"}} for kind in NDJSON},
+        },
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, _DELETED,
+                  (409, "A batch job, an ended stream, or a job that ends."), _INVALID,
+                  (429, "Too many records have no outcome; send it again after `Retry-After`.")),
+        detail="Of a stream or hybrid job. Sent again after a lost answer, records are "
+        "duplicates. Large bodies are accepted batch by batch.",
+    ),
+    Operation(
+        "end_records", "POST", "/v1/jobs/{job_id}/records/end", "records", "End the records",
+        "jobs:write", status=202, answer=answers.JobSchema, body=_NO_FIELDS, body_required=False,
+        answer_text="No more records; what waits for all of them runs next.",
+        problems=(*_KEY, *_JSON_BODY, _NOT_FOUND, (409, "A batch job."), _DELETED, _INVALID),
+    ),
+    Operation(
+        "get_stream", "GET", "/v1/jobs/{job_id}/records", "records", "Tell how a stream stands",
+        "jobs:read", answer=answers.StreamSchema, problems=_READ,
+    ),
+    Operation(
+        "get_record", "GET", "/v1/jobs/{job_id}/records/{key}", "records", "Return one record",
+        "jobs:read", answer=answers.RecordSchema, problems=_READ,
+        query_parameters=(
+            _query("stage", "Another stage whose units are rows of the stream."),
+        ),
     ),
     Operation(
         "create_table", "POST", "/v1/tables", "tables", "Upload a table", "tables:write",

@@ -10,7 +10,15 @@ from psycopg.errors import DiskFull
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from services.api.strict_json import NotJson
-from shared.actions.refusals import FieldProblem, NotFound, Refusal, Stale, WrongState
+from shared.actions.refusals import (
+    FieldProblem,
+    Gone,
+    NotFound,
+    Refusal,
+    Stale,
+    TooFarBehind,
+    WrongState,
+)
 from shared.database.engine import DBAPIError, PoolTimeout, is_transient
 from shared.log import get_logger
 
@@ -85,9 +93,12 @@ def _answer(problem: Problem) -> Response:
 
 
 def _refusal(refusal: Refusal) -> Response:
-    known = ((NotFound, 404), (WrongState, 409), (Stale, 412))
+    known = ((NotFound, 404), (WrongState, 409), (Gone, 410), (Stale, 412), (TooFarBehind, 429))
     status = next((code for kind, code in known if isinstance(refusal, kind)), 422)
-    return _answer(Problem(status, refusal.code, refusal.detail, refusal.problems))
+    headers = {}
+    if isinstance(refusal, TooFarBehind):
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    return _answer(Problem(status, refusal.code, refusal.detail, refusal.problems, headers))
 
 
 def _not_json(error: NotJson) -> Response:

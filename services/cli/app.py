@@ -6,6 +6,7 @@ from typing import NoReturn
 import typer
 
 from services.cli.commands import (
+    audit,
     demo,
     demo_model,
     doctor,
@@ -14,10 +15,12 @@ from services.cli.commands import (
     models,
     plan,
     projects,
+    records,
     run,
     services,
     stack,
     tables,
+    work,
 )
 from services.cli.exits import CommandError, Exit, table_of_codes
 from services.cli.terminal import say
@@ -37,6 +40,7 @@ app.command("up")(stack.up)
 app.command("down")(stack.down)
 app.command("status")(stack.status)
 app.command("doctor")(doctor.doctor)
+app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 app.command("demo-model")(demo_model.demo_model)
 app.command("serve")(services.serve)
@@ -44,9 +48,11 @@ app.command("migrate")(services.migrate_database)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(tables.app, name="tables")
 app.add_typer(plan.app, name="plan")
+app.add_typer(records.app, name="records")
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 app.add_typer(projects.app, name="projects")
+app.add_typer(work.app, name="work")
 
 
 def main() -> NoReturn:

@@ -61,6 +61,10 @@ class ApiClient:
         sent = Body(lambda: [content], len(content), "application/json")
         return self._json("POST", path, query, sent)
 
+    def delete(self, path: str) -> Json:
+        """DELETE and return the answer; repeated while the API is away for a moment."""
+        return self._json("DELETE", path, None, None)
+
     def upload(self, path: str, query: Query, body: Body) -> Json:
         """POST a stream of bytes and return the answer."""
         return self._json("POST", path, query, body)

@@ -4,8 +4,14 @@ import os
 import socket
 
 from services.collector import tasks
+from services.collector.after_outage import AfterOutage
+from services.collector.audit import audit
 from services.collector.collect_job import Collector, collect_job
+from services.collector.deadlines import finish_overdue
+from services.collector.erase_deleted import erase_deleted, look_again
 from services.collector.rescue import book_lost_slices, rescue_expired
+from services.collector.retain import retain
+from services.collector.stragglers import mark_stragglers
 from services.collector.sweep import HOUR_S, sweep
 from shared.actions.note_trouble import note_trouble
 from shared.broker.app import consume, make_app
@@ -13,7 +19,7 @@ from shared.broker.inbox import Inbox
 from shared.broker.loop import run_when_rung
 from shared.broker.ring import Ringer
 from shared.database import jobs
-from shared.database.engine import connect
+from shared.database.engine import SQLAlchemyError, connect
 from shared.log import configure_logging
 from shared.messages.collect_job import CollectJob
 from shared.messages.dispatch_job import DispatchJob
@@ -22,6 +28,7 @@ from shared.settings import load_settings
 
 COLLECTING_THREADS = 2
 JOBS_IN_ONE_LOOK = 50
+AUDIT_S = 60.0
 
 
 def main() -> None:
@@ -33,7 +40,8 @@ def main() -> None:
         idle_in_transaction_s=settings.lease_s,
     )  # fmt: skip
     celery = make_app("collector", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
-    inbox, timers, ringer = Inbox(), Inbox(), Ringer(celery)
+    inbox, timers, erasures, ringer = Inbox(), Inbox(), Inbox(), Ringer(celery)
+    outage = AfterOutage(settings.lease_s, settings.heartbeat_s)
     collector = Collector(
         engine=engine,
         settings=settings,
@@ -54,10 +62,27 @@ def main() -> None:
             inbox.put(job_id)
 
     def rescue() -> None:
-        for job_id in rescue_expired(engine):
+        try:
+            rescued = rescue_expired(engine, outage.note_answer)
+        except SQLAlchemyError:
+            outage.note_failure()
+            raise
+        for job_id in rescued:
             ringer.ring(DispatchJob(job_id))
             inbox.put(job_id)
-        book_lost_slices(engine)
+        for job_id in finish_overdue(engine, settings.finish_settle_s):
+            inbox.put(job_id)
+        mark_stragglers(engine)
+        if outage.is_over:
+            book_lost_slices(engine)
+
+    def sweep_hourly() -> None:
+        sweep(engine)
+        look_again(engine)
+        retain(engine, settings)
+
+    def look_for_breaches() -> None:
+        audit(engine)
 
     tasks.register(celery, inbox)
     threads = [
@@ -65,11 +90,18 @@ def main() -> None:
         for _ in range(COLLECTING_THREADS)
     ]
     threads.append(run_when_rung("rescue", timers, settings.rescue_poll_s, lambda _: None, rescue))
-    threads.append(run_when_rung("sweep", timers, HOUR_S, lambda _: None, lambda: sweep(engine)))
+    threads.append(
+        run_when_rung(
+            "erase", erasures, settings.rescue_poll_s, lambda _: None,
+            lambda: erase_deleted(engine),
+        )
+    )  # fmt: skip
+    threads.append(run_when_rung("audit", timers, AUDIT_S, lambda _: None, look_for_breaches))
+    threads.append(run_when_rung("sweep", timers, HOUR_S, lambda _: None, sweep_hourly))
     try:
         consume(celery, [CollectJob.QUEUE], f"collector-{os.getpid()}@{socket.gethostname()}")
     finally:
-        for box in (inbox, timers):
+        for box in (inbox, timers, erasures):
             box.close()
         for thread in threads:
             thread.join(settings.stop_grace_s)

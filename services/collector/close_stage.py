@@ -14,7 +14,9 @@ def close_stage(tx: Connection, stage: StageRecord, sealed: SealedOutput) -> str
     """
     job = jobs.lock(tx, stage.job_id)
     current = stages.find(tx, stage.id)
-    if job is None or job.status != "running" or current is None or current.status != "sealing":
+    if job is None or job.status not in {"running", "finalizing"} or job.finish_as is not None:
+        return None
+    if current is None or current.status != "sealing":
         return None
     ledger = stages.ledger_of_shards(tx, stage.id)
     units = current.unit_count or 0

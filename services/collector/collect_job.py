@@ -7,11 +7,13 @@ from services.collector.close_stage import close_stage
 from services.collector.finalize_job import finalize_job
 from services.collector.report_pilot import report_pilot
 from services.collector.seal_stage import seal_stage
-from shared.database import jobs, shards, stages, tables
+from shared.actions.finish_early import end_stages
+from shared.database import jobs, shards, stages, streams, tables
 from shared.database.engine import DBAPIError, Engine, is_transient, retrying
 from shared.database.stages import StageRecord
 from shared.log import get_logger
 from shared.settings import Settings
+from shared.tables.stream_table import finish_stream
 
 _LEDGER_ERRORS = {"AP001", "23514"}  # our recount, and the check that the ledger adds up
 
@@ -28,7 +30,11 @@ class Collector:
 def collect_job(collector: Collector, job_id: str) -> None:
     """Note finished shards, seal and close finished stages, finalise; harmless when repeated."""
     engine = collector.engine
-    if not _begin(engine, job_id):
+    begun = _begin(collector, job_id)
+    if finish_stream(engine, job_id, collector.settings.chunk_bytes):
+        collector.ring_planner(job_id)
+        begun = begun and _begin(collector, job_id)
+    if not begun:
         return
     if retrying(engine, lambda tx: report_pilot(tx, job_id)) == "running":
         collector.ring_planner(job_id)
@@ -41,14 +47,18 @@ def collect_job(collector: Collector, job_id: str) -> None:
         collector.ring_planner(job_id)
 
 
-def _begin(engine: Engine, job_id: str) -> bool:
+def _begin(collector: Collector, job_id: str) -> bool:
     """Look at the job under its lock; False when there is nothing left to do."""
-    with engine.begin() as tx:
+    with collector.engine.begin() as tx:
         job = jobs.lock(tx, job_id)
         if job is None or job.finished_at is not None:
             return False
-        if job.status == "running":
-            shards.cancel_of_ended(tx, job_id)  # what was given back since
+        if job.status == "finalizing":
+            streams.end(tx, job_id, actor="collector")
+        if job.status == "finalizing" and job.finish_as is None:
+            end_stages(tx, job, collector.settings.finish_settle_s)
+        if job.status in {"running", "finalizing"} and job.finish_as is None:
+            shards.settle_ended(tx, job_id)
             stages.begin_sealing(tx, job_id)
         shards.note_done(tx, job_id)  # after it: a shard done just now is in the order too
     return True

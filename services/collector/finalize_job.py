@@ -10,6 +10,7 @@ from shared.database import (
     rounds,
     shards,
     stages,
+    streams,
     tables,
     usage,
 )
@@ -30,12 +31,14 @@ def finalize_job(tx: Connection, job_id: str) -> Finalized | None:
     job = jobs.lock(tx, job_id)
     if job is None or job.finished_at is not None or job.status not in {"running", "finalizing"}:
         return None
+    if streams.is_unsealed(tx, job_id):
+        return None  # records may come, or some are in no chunk yet: nothing ends without them
     if job.finish_as is not None:
         _end_open_stages(tx, job)
     found = stages.of_job(tx, job_id)
     if any(stage.status not in {"closed", "abandoned"} for stage in found):
         return None
-    if job.finish_as is None and job.error is None:
+    if job.finish_as is None and job.finishing is None and job.error is None:
         if job.replan_round is not None:
             return None  # the planner is at it
         if _another_round(tx, job) and rounds.begin(tx, job_id, job.round + 1):
@@ -77,6 +80,7 @@ def _write_record(tx: Connection, job: JobRecord, found: list[StageRecord]) -> N
             min_success=job.policy.get("min_success", 1.0),
             on_shortfall=job.policy.get("on_shortfall", "partial"),
             finish_as=job.finish_as,
+            early=(job.finishing or {}).get("kind"),
         )
     )  # fmt: skip
     status = ending.status

@@ -1,5 +1,7 @@
 """Brings back shards whose worker was lost, and isolates a unit that kills its workers."""
 
+from collections.abc import Callable
+
 from shared.database import shards, spend
 from shared.database.engine import Connection, Engine, retrying
 from shared.database.shards import ShardRecord
@@ -10,9 +12,13 @@ LOST_BEFORE_ALONE = 2
 SHARDS_IN_ONE_LOOK = 50
 
 
-def rescue_expired(engine: Engine) -> set[str]:
-    """Look for expired leases; return the jobs that have something due again."""
-    return retrying(engine, _rescue_some)
+def rescue_expired(engine: Engine, is_time: Callable[[], bool] = lambda: True) -> set[str]:
+    """Look for expired leases; return the jobs that have something due again.
+
+    `is_time` is asked when Postgres has answered; it says no while workers that live may not yet
+    have had a chance to extend (see `after_outage`).
+    """
+    return retrying(engine, lambda tx: _rescue_some(tx, is_time))
 
 
 def book_lost_slices(engine: Engine) -> None:
@@ -23,8 +29,10 @@ def book_lost_slices(engine: Engine) -> None:
                 return
 
 
-def _rescue_some(tx: Connection) -> set[str]:
+def _rescue_some(tx: Connection, is_time: Callable[[], bool]) -> set[str]:
     expired = shards.expired(tx, SHARDS_IN_ONE_LOOK)
+    if not is_time():
+        return set()
     for shard in expired:
         _rescue(tx, shard)
     return {shard.job_id for shard in expired}

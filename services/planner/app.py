@@ -5,6 +5,7 @@ import socket
 import threading
 
 from services.planner import tasks
+from services.planner.cut_stream import cut_due_streams
 from services.planner.dispatch_job import dispatch_due
 from services.planner.plan_job import Planner, plan_job
 from services.planner.waits_for_model import waits_for_model
@@ -27,6 +28,7 @@ PLANNING_THREADS = 3
 MODEL_THREADS = 16  # jobs one planner asks its model for at once; they wait, mostly
 JOBS_IN_ONE_LOOK = 20
 IDLE_S = 60.0
+STREAM_LOOK_S = 0.05  # records of a stream are looked for no more often
 
 
 def main() -> None:
@@ -38,7 +40,7 @@ def main() -> None:
         idle_in_transaction_s=settings.lease_s,
     )  # fmt: skip
     celery = make_app("planner", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
-    plan_inbox, model_inbox, dispatch_inbox = Inbox(), Inbox(), Inbox()
+    plan_inbox, model_inbox, dispatch_inbox, timer = Inbox(), Inbox(), Inbox(), Inbox()
     stopping = threading.Event()
     ringer, canary = Ringer(celery), Canary(settings.redis_url)
     planner = Planner(
@@ -75,6 +77,9 @@ def main() -> None:
             get_logger().warning("redis_came_back_empty", shards_due_again=forgotten)
         dispatch_due(engine, celery, settings)
 
+    def cut_streams() -> None:
+        cut_due_streams(engine, settings, ring_dispatch=dispatch_inbox.put)
+
     tasks.register(celery, plan_inbox, dispatch_inbox)
     threads = [
         run_when_rung("plan", plan_inbox, settings.planner_poll_s, plan_rung, look_for_jobs)
@@ -89,12 +94,14 @@ def main() -> None:
             "dispatch", dispatch_inbox, settings.dispatch_poll_s, lambda _: dispatch(), dispatch
         )
     )
+    look_s = min(max(settings.stream_max_age_s / 4, STREAM_LOOK_S), settings.planner_poll_s)
+    threads.append(run_when_rung("streams", timer, look_s, lambda _: None, cut_streams))
     try:
         node = f"planner-{os.getpid()}@{socket.gethostname()}"
         consume(celery, [PlanJob.QUEUE, DispatchJob.QUEUE], node)
     finally:
         stopping.set()  # what waits for a model is handed to another planner
-        for inbox in (plan_inbox, model_inbox, dispatch_inbox):
+        for inbox in (plan_inbox, model_inbox, dispatch_inbox, timer):
             inbox.close()
         for thread in threads:
             thread.join(settings.stop_grace_s)

@@ -28,6 +28,8 @@ def cut_stage(
         source = tables.find(connection, stage.source_table_id or "")
     if source is None or stage.unit_count is None:
         raise LookupError(f"stage {stage.name} has no source table")
+    if source.status == "open":
+        return  # `cut_stream` cuts it while records come
     size = shard_size(
         stage.unit_count, slots, most=settings.shard_max_units, forced=settings.shard_size
     )
@@ -39,7 +41,8 @@ def cut_stage(
             return  # another planner cuts this stage: its cursor moved
         cut = end
         after_batch()
-    if not lost() and cut < stage.unit_count:  # the units after the last shard were piloted
+    # The units after the last shard were piloted; or all had been cut when its stream was sealed.
+    if not lost() and (cut < stage.unit_count or cut == stage.cut_units):
         retrying(engine, lambda tx: stages.note_cut(tx, stage.id, cut, stage.unit_count or 0))
     get_logger(job_id=stage.job_id, stage=stage.name).info("stage_cut", units=cut)
 

@@ -4,7 +4,7 @@ from shared.broker.app import SHARD_QUEUES, Celery
 from shared.broker.ring import BROKER_ERRORS, publish_batch
 from shared.database import shards, workers
 from shared.database.engine import Connection, Engine
-from shared.domain.shard import window
+from shared.domain.shard import fair_shares, window
 from shared.log import get_logger
 from shared.messages.run_shard import RunShard
 from shared.settings import Settings
@@ -32,10 +32,12 @@ def dispatch_due(engine: Engine, celery: Celery, settings: Settings) -> int:
 def _mark(tx: Connection, settings: Settings) -> list[tuple[int, str]]:
     waiting = shards.waiting_jobs(tx, settings.redispatch_s)
     slots = workers.live_slots(tx)
-    weights = {id_: float(job["weight"] * job["priority"]) for id_, job in waiting.items()}
+    shares = fair_shares(
+        {id_: (job["project_id"], job["weight"], job["priority"]) for id_, job in waiting.items()}
+    )
     marked = []
     for job_id, job in waiting.items():
-        free = window(slots, weights, job_id) - job["out"]
+        free = window(slots, shares, job_id) - job["out"]
         if free > 0:
             marked += shards.dispatch(tx, job_id, free, settings.redispatch_s)
     return marked

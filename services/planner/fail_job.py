@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.database import events, jobs
+from shared.database import events, jobs, streams
 from shared.database.engine import Connection
 from shared.database.jobs import FinalRecord
 
@@ -18,8 +18,9 @@ def fail_job(tx: Connection, job_id: str, error: dict[str, Any]) -> None:
     The caller holds the job's row lock and its planning lease.
     """
     held = jobs.find(tx, job_id)
-    if held is None or held.status != "planning":
+    if held is None or held.status not in {"queued", "planning", "running"}:
         return
+    streams.end(tx, job_id, actor="planner")
     record = FinalRecord("failed", error, None, None, NOTHING, held.usage or {}, [])
     jobs.finish(tx, job_id, record)
     events.append(

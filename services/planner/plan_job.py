@@ -10,7 +10,7 @@ from services.planner.engines.endpoint_breakers import EndpointBreakers
 from services.planner.lease import PlanningLease
 from services.planner.missing_members import missing_members
 from services.planner.write_plan import write_plan
-from shared.database import jobs, stages, tables
+from shared.database import jobs, stages, streams, tables
 from shared.database.engine import Engine, retrying
 from shared.database.stages import StageRecord
 from shared.domain.ids import new_id
@@ -72,6 +72,12 @@ def _open_stages(planner: Planner, job_id: str, lease: PlanningLease) -> None:
 
 
 def _open_stage(planner: Planner, stage: StageRecord) -> None:
+    if stage.streams:
+        over = stage.reads[stage.spec["over"][0]]
+        retrying(planner.engine, lambda tx: streams.open_stage(tx, stage, over))
+        get_logger(job_id=stage.job_id, stage=stage.name).info("stage_opened")
+        planner.ring_collect(stage.job_id)
+        return
     source_table_id, units = _units_of(planner, stage)
     missing = missing_members(planner.engine, stage)
     retrying(

@@ -2,10 +2,9 @@
 
 import asyncio
 import os
+import signal
 import socket
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +13,8 @@ from celery.signals import worker_shutting_down
 
 from services.worker import tasks
 from services.worker.child_pool import ChildPool
+from services.worker.ears import Ears, restart_this_process
+from services.worker.fair_turns import FairTurns
 from services.worker.heartbeat import beat
 from services.worker.held import HeldShards
 from services.worker.job_breakers import JobBreakers
@@ -22,7 +23,11 @@ from services.worker.pause_job import pause_job
 from services.worker.run_shard import Worker, run_shard
 from services.worker.run_units import Runtime
 from services.worker.settler import Settler
+from services.worker.split_shard import split_shard
 from services.worker.stage_run import StageRuns
+from services.worker.stop_clock import abort_when_late
+from services.worker.unheard import Unheard
+from services.worker.watchdog import Watchdog
 from shared.broker.app import SHARD_QUEUES, consume, make_app
 from shared.broker.inbox import Inbox
 from shared.broker.loop import run_when_rung
@@ -37,6 +42,8 @@ from shared.log import configure_logging, get_logger
 from shared.messages.collect_job import CollectJob
 from shared.messages.dispatch_job import DispatchJob
 from shared.settings import Settings, load_settings
+
+END_S = 5.0  # what a stop may take beyond its grace before the process ends itself
 
 
 def main() -> None:
@@ -54,40 +61,60 @@ def main() -> None:
     celery = make_app(
         "worker", settings.redis_url, threads=settings.worker_slots, grace_s=settings.stop_grace_s
     )
-    stopping, ringer, timers = threading.Event(), Ringer(celery), Inbox()
+    stopping, ringer, timers, again = threading.Event(), Ringer(celery), Inbox(), Inbox()
     worker = _make_worker(engine, settings, endpoints, found.capabilities, stopping, ringer)
     _introduce(worker)
-    last_heard = [time.monotonic()]
+    queues = sorted(SHARD_QUEUES.values())
+    ears = Ears(
+        settings.redis_url, queues, settings.worker_slots, settings.worker_deaf_s,
+        restart_this_process,
+    )  # fmt: skip
+    watchdog = Watchdog(worker.runtime.loop, settings.lease_s)
 
     def heard(shard_id: int) -> None:
-        last_heard[0] = time.monotonic()
-        run_shard(worker, shard_id)
+        with ears.hearing():
+            run_shard(worker, shard_id)
 
-    unheard_pool = ThreadPoolExecutor(settings.worker_slots, thread_name_prefix="unheard")
-
-    def look_for_shards() -> None:
-        if time.monotonic() - last_heard[0] < settings.worker_idle_claim_s or stopping.is_set():
-            return
+    def due_unheard() -> list[int]:
+        if stopping.is_set():
+            return []
         with engine.connect() as connection:
-            due = shards.due_unheard(connection, list(worker.capabilities), worker.held.free)
-        for shard_id in due:
-            unheard_pool.submit(run_shard, worker, shard_id)
+            return shards.due_unheard(connection, list(worker.capabilities), worker.held.free)
 
+    unheard = Unheard(
+        due_unheard, lambda shard_id: run_shard(worker, shard_id), slots=settings.worker_slots,
+        last_heard=lambda: ears.last_heard, silence_s=settings.worker_idle_claim_s, again=again,
+    )  # fmt: skip
     tasks.register(celery, heard)
+
     threads = [
         run_when_rung(
             "heartbeat", timers, settings.heartbeat_s, lambda _: None,
             lambda: beat(engine, worker.id, worker.held, worker.runtime.purses, settings.lease_s),
         ),
+        run_when_rung("watchdog", timers, settings.heartbeat_s, lambda _: None, watchdog.pat),
+        run_when_rung("ears", timers, settings.worker_deaf_s / 6, lambda _: None, ears.look),
         run_when_rung(
-            "unheard", timers, settings.worker_idle_claim_s / 2, lambda _: None, look_for_shards
+            "unheard", again, settings.worker_idle_claim_s / 2, lambda _: unheard.look(),
+            unheard.look,
         ),
     ]  # fmt: skip
-    worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
+
+    def told_to_stop(**_: object) -> None:
+        stopping.set()
+        watchdog.end_within(settings.stop_grace_s + END_S)
+
+    def told_before_celery_listens(*_: object) -> None:
+        told_to_stop()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, told_before_celery_listens)  # shards may be claimed before then
+    worker_shutting_down.connect(told_to_stop, weak=False)
+    abort_when_late(stopping, worker.held, settings.stop_grace_s)
     try:
-        consume(celery, sorted(SHARD_QUEUES.values()), f"{worker.id}@{socket.gethostname()}")
+        consume(celery, queues, f"{worker.id}@{socket.gethostname()}")
     finally:
-        _stop(worker, threads, timers, unheard_pool, ringer)
+        _stop(worker, threads, [timers, again], unheard, ringer)
 
 
 def _make_worker(
@@ -102,7 +129,15 @@ def _make_worker(
 
     async def pause(shard: shards.ShardRecord, reason: dict[str, Any]) -> None:
         with held.halting(shard.job_id):
-            await loop.run_in_executor(None, pause_job, engine, shard.job_id, shard.id, reason)
+            await loop.run_in_executor(
+                None, pause_job, engine, shard.job_id, shard.id, reason, settings.finish_settle_s
+            )
+
+    async def split(shard: shards.ShardRecord, units: list[int]) -> bool:
+        moved = await loop.run_in_executor(None, split_shard, engine, shard, units)
+        if moved:
+            ringer.ring(DispatchJob(shard.job_id))
+        return moved
 
     runtime = Runtime(
         settings=settings,
@@ -112,10 +147,11 @@ def _make_worker(
         door=open_door(engine, settings, worker_id, endpoints),
         purses=purses,
         breakers=JobBreakers(),
-        in_flight=asyncio.Semaphore(settings.loop_concurrency),
-        in_children=asyncio.Semaphore(2 * children.processes),
+        in_flight=FairTurns(settings.loop_concurrency),
+        in_children=FairTurns(2 * children.processes),
         stopping=stopping.is_set,
         pause=pause,
+        split=split,
     )
 
     def shard_ended(job_id: str) -> None:
@@ -157,15 +193,16 @@ def _introduce(worker: Worker) -> None:
 
 
 def _stop(
-    worker: Worker, threads: list[threading.Thread], timers: Inbox, unheard: ThreadPoolExecutor,
+    worker: Worker, threads: list[threading.Thread], timers: list[Inbox], unheard: Unheard,
     ringer: Ringer,
 ) -> None:  # fmt: skip
     """Let go in order: nothing new, what is settled is written, leases are free, then children."""
-    unheard.shutdown(wait=True)
+    unheard.close()
     worker.settler.close()
     worker.runtime.purses.close()
     asyncio.run_coroutine_threadsafe(worker.runtime.door.close(), worker.runtime.loop).result(5)
-    timers.close()
+    for timer in timers:
+        timer.close()
     for thread in threads:
         thread.join(2.0)
     with suppress(SQLAlchemyError), worker.engine.begin() as tx:

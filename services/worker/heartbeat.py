@@ -9,7 +9,8 @@ from shared.llm.budget import Purses
 def beat(engine: Engine, worker_id: str, held: HeldShards, purses: Purses, lease_s: float) -> None:
     """Extend what is held; a shard Postgres no longer gives us is lost (rescued, cancelled).
 
-    One whose job is paused is ours still, but starts no further unit.
+    One whose job is paused or finishes early is ours still, but starts no further unit; one that
+    takes much longer than its neighbours leaves the units not begun to others.
     """
     mine = held.all()
     keys = [(one.shard.id, one.shard.fence) for one in mine]
@@ -20,5 +21,7 @@ def beat(engine: Engine, worker_id: str, held: HeldShards, purses: Purses, lease
     for one, key in zip(mine, keys, strict=True):
         if key not in still:
             one.lose()
-        elif still[key]:
+        elif still[key].halted:
             one.pause()
+        elif still[key].slow:
+            one.give_back()

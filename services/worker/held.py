@@ -15,7 +15,9 @@ class HeldShard:
         self.shard = shard
         self._lost = threading.Event()
         self._paused = threading.Event()
-        self._when_lost: Callable[[], None] | None = None
+        self._aborted = threading.Event()
+        self._when_over: Callable[[], None] | None = None
+        self._when_slow: Callable[[], None] | None = None
 
     @property
     def lost(self) -> bool:
@@ -37,14 +39,32 @@ class HeldShard:
     def lose(self) -> None:
         """Note that the lease is gone and abort what runs."""
         self._lost.set()
-        if self._when_lost is not None:
-            self._when_lost()
+        self._abort_now()
 
-    def when_lost(self, abort: Callable[[], None]) -> None:
-        """Call `abort` (thread-safe, harmless when all has ended) once the lease is gone."""
-        self._when_lost = abort
-        if self.lost:
+    def give_back(self) -> None:
+        """Leave the units that are not begun to others; harmless when there are none."""
+        if self._when_slow is not None:
+            self._when_slow()
+
+    def when_slow(self, give: Callable[[], None]) -> None:
+        """Call `give` (thread-safe) whenever the shard is to leave its rest to others."""
+        self._when_slow = give
+
+    def abort(self) -> None:
+        """Abort what runs though the lease is ours: the shard hands back what has no outcome."""
+        self._paused.set()
+        self._aborted.set()
+        self._abort_now()
+
+    def when_over(self, abort: Callable[[], None]) -> None:
+        """Call `abort` (thread-safe, harmless when all has ended) once nothing may go on."""
+        self._when_over = abort
+        if self.lost or self._aborted.is_set():
             abort()
+
+    def _abort_now(self) -> None:
+        if self._when_over is not None:
+            self._when_over()
 
 
 class HeldShards:
@@ -108,6 +128,11 @@ class HeldShards:
                 if not self._halting[job_id]:
                     del self._halting[job_id]
 
+    def has(self, shard_id: int) -> bool:
+        """Return True when a thread of this process works on the shard."""
+        with self._changed:
+            return any(held_id == shard_id for held_id, _ in self._held)
+
     def all(self) -> list[HeldShard]:
         """Return what is held now."""
         with self._changed:
@@ -119,6 +144,11 @@ class HeldShards:
         with self._changed:
             busy = self._running + self._alone_waiting
             return 0 if self._alone_running else max(0, self._slots - busy)
+
+    def wait_until_free(self, timeout_s: float) -> bool:
+        """Wait until nothing runs; False when something still does after `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._running == 0, timeout_s)
 
     def take_claimed(self) -> bool:
         """Return True when a shard was claimed since the last call."""

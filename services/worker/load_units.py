@@ -6,7 +6,7 @@ from typing import Any
 
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Columns, TableHandle, Unit
-from shared.database.engine import Engine
+from shared.database.engine import DBAPIError, Engine, PoolTimeout, is_transient
 from shared.database.shards import ShardRecord
 from shared.database.tables import TableRecord
 from shared.domain.group_key import group_key
@@ -65,6 +65,15 @@ def check_unit_size(run: StageRun, shard: ShardRecord, unit_max_bytes: int) -> N
         )
 
 
+class DatabaseAwayError(RuntimeError):
+    """Postgres did not answer a capability that reads a table: tried again, at no attempt."""
+
+    code = "database_away"
+    transient = decided = True
+    burns = False
+    retry_after_s = 2.0
+
+
 class _Handle:
     """A whole table a capability reads batch by batch."""
 
@@ -73,8 +82,13 @@ class _Handle:
         self.columns: Columns = [column.to_json() for column in table.columns]
 
     def batches(self) -> Iterator[Any]:
-        """Yield the declared columns in row order."""
-        return visible_batches(self._engine, self._table)
+        """Yield the declared columns in row order; raises DatabaseAwayError when Postgres is."""
+        try:
+            yield from visible_batches(self._engine, self._table)
+        except (DBAPIError, PoolTimeout) as error:
+            if not is_transient(error):
+                raise
+            raise DatabaseAwayError(f"a table could not be read: {type(error).__name__}") from error
 
 
 def _rows(

@@ -1,6 +1,7 @@
 """The worker's own look at which tools a project allows: the list may be shorter than it was."""
 
-from services.worker.stage_run import StageNotRunnableError, StageRun
+from services.worker.one_rows import StageNotRunnableError
+from services.worker.stage_run import StageRun
 from shared.capabilities.builtin import agent
 from shared.database import projects
 from shared.database.engine import Engine

@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.worker.carry_over import CACHE_HIT, carried_over, may_share, own_rows
 from services.worker.load_units import LoadedUnit
-from services.worker.output_rows import kept_values
 from services.worker.settle_unit import unit_hash
 from services.worker.stage_run import StageRun
-from shared.capabilities.contract import Capability, is_reusable
 from shared.database import results
 from shared.database.engine import Engine
 from shared.domain.outcome import Settled
-
-CACHE_HIT = {"calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_microusd": 0, "cache_hits": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +30,25 @@ def look_up(
 ) -> Work:
     """Part the units of a model stage by what is known; other stages run all their units.
 
-    Only succeeded results of the same project count (`policy.reuse: project`); `none` turns
-    twins off too.
+    Only succeeded results of the same project count (`policy.reuse: project`), and of the job this
+    one comes from; `none` turns twins off too. A retried job takes over the outcomes of every
+    stage.
     """
+    known = carried_over(engine, run, loaded) if run.forebear else {}
+    carried = list(known.values())
+    loaded = [item for item in loaded if item.unit.index not in known]
     if (
-        not _may_share(run.capability, run.spec.params)
+        not may_share(run.capability, run.spec.params)
         or run.job.reuse == "none"
         or run.spec.replicas > 1
     ):
-        return Work(list(loaded), [], {})
+        return Work(loaded, carried, {})
     hashes = {item.unit.index: unit_hash(run, item.unit) for item in loaded}
     found: Mapping[str, list[dict[str, Any]]] = {}
     if run.job.reuse == "project":
         with engine.connect() as connection:
             found = results.reusable(connection, run.job.project_id, sorted(set(hashes.values())))
-    work, runners = Work([], [], {}), dict[str, int]()
+    work, runners = Work([], carried, {}), dict[str, int]()
     for item in loaded:
         hash_ = hashes[item.unit.index]
         if hash_ in found:
@@ -62,24 +63,13 @@ def look_up(
 
 def reused(run: StageRun, item: LoadedUnit, rows: Sequence[Mapping[str, Any]]) -> Settled:
     """Return the outcome of a unit whose answer is known; its kept columns are its own."""
-    names = run.spec.output["properties"].keys()
-    kept = kept_values(run, item.unit)
     return Settled(
         item.unit.index,
         "succeeded",
         1,
-        output=[{**kept, **{name: row[name] for name in names}} for row in rows],
+        output=own_rows(run, item, rows),
         unit_hash=unit_hash(run, item.unit),
         source=item.source,
         missing=item.missing,
         usage=CACHE_HIT,
     )
-
-
-def _may_share(capability: Capability, params: Mapping[str, Any]) -> bool:
-    if capability.queue != "model" or capability.effects != "none":
-        return False
-    try:
-        return is_reusable(capability, params)
-    except Exception:  # noqa: BLE001 - a stranger's function; who cannot say may not share
-        return False

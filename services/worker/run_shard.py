@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from services.worker.child_pool import raised
 from services.worker.held import HeldShard, HeldShards
@@ -14,11 +15,20 @@ from services.worker.settler import Settler
 from services.worker.stage_run import StageRun, StageRuns
 from shared.capabilities.contract import Capability
 from shared.database import shards
-from shared.database.engine import DBAPIError, Engine, PoolTimeout, retrying
+from shared.database.engine import (
+    Connection,
+    DBAPIError,
+    Engine,
+    PoolTimeout,
+    is_transient,
+    retrying,
+)
 from shared.database.shards import Tries
 from shared.domain.outcome import Settled
 from shared.log import get_logger
 from shared.settings import Settings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,67 +46,95 @@ class Worker:
     shard_ended: Callable[[str], None]
 
 
-def run_shard(worker: Worker, shard_id: int) -> None:
-    """Claim the shard if it is still due and run it; a message that comes twice does nothing."""
-    with worker.engine.connect() as connection:
-        alone = shards.is_alone(connection, shard_id)
+def run_shard(worker: Worker, shard_id: int) -> bool:
+    """Claim the shard if it is still due and run it; a message that comes twice does nothing.
+
+    Returns True when it was claimed here.
+    """
+    alone = retrying(
+        worker.engine, lambda tx: shards.is_alone(tx, shard_id), for_s=worker.settings.lease_s
+    )
     with worker.held.turn(alone=alone):
         if worker.runtime.stopping():
-            return
+            return False
         shard = _claim(worker, shard_id, alone)
         if shard is None:
-            return
+            return False
         held = worker.held.add(shard)
         try:
             _work(worker, held)
         finally:
             worker.held.remove(held)
     worker.shard_ended(shard.job_id)
+    return True
 
 
 def _claim(worker: Worker, shard_id: int, alone: bool) -> shards.ShardRecord | None:
-    return retrying(
-        worker.engine,
-        lambda tx: shards.claim(
+    """Claim in one transaction; after a COMMIT whose answer was lost the shard may be ours unseen.
+
+    Then it goes back to the queue at once instead of waiting for the end of its lease.
+    """
+    tries = 0
+
+    def claim(tx: Connection) -> shards.ShardRecord | None:
+        nonlocal tries
+        tries += 1
+        got = shards.claim(
             tx, shard_id, worker.id, list(worker.capabilities), worker.settings.lease_s,
             may_be_alone=alone,
-        ),
-        for_s=worker.settings.lease_s,
-    )  # fmt: skip
+        )  # fmt: skip
+        if got is None and tries > 1 and not worker.held.has(shard_id):
+            shards.release_unseen(tx, shard_id, worker.id)
+        return got
+
+    return retrying(worker.engine, claim, for_s=worker.settings.lease_s)
 
 
 def _work(worker: Worker, held: HeldShard) -> None:
     shard = held.shard
     log = get_logger(job_id=shard.job_id, shard_id=shard.id, fence=shard.fence)
     log.debug("shard_claimed", units=shard.unit_count)
-    with worker.engine.connect() as connection:
-        settled = shards.settled_units(connection, shard)
-        tries = shards.tries_of(connection, shard)
+    settled, tries = _while_held(worker, held, lambda tx: _before(tx, shard))
     wanted = [unit for unit in shard.units if unit not in settled]
     leftover = _run_or_fail(worker, held, wanted, tries)
     worker.settler.flush(held)
     if held.lost:
         log.info("shard_let_go")
     elif leftover.unstarted:
-        retrying(worker.engine, lambda tx: shards.release(tx, shard.id, shard.fence))
+        _while_held(worker, held, lambda tx: shards.release(tx, shard.id, shard.fence))
         log.info("shard_released", units=len(leftover.unstarted))
     else:
-        retrying(
-            worker.engine,
+        _while_held(
+            worker, held,
             lambda tx: shards.finish(tx, shard.id, shard.fence, leftover.postponed),
-        )
+        )  # fmt: skip
         log.debug("shard_done", postponed=len(leftover.postponed))
+
+
+def _before(tx: Connection, shard: shards.ShardRecord) -> tuple[set[int], dict[int, Tries]]:
+    return shards.settled_units(tx, shard), shards.tries_of(tx, shard)
+
+
+def _while_held(worker: Worker, held: HeldShard, work: Callable[[Connection], T]) -> T:
+    """Run `work` until Postgres took it; the lease alone says when to give up."""
+    return retrying(worker.engine, work, until=lambda: held.lost)
 
 
 def _run_or_fail(
     worker: Worker, held: HeldShard, wanted: list[int], tries: dict[int, Tries]
 ) -> Leftover:
-    """Run the units; an error of ours becomes the outcome of those without one, never a loop."""
+    """Run the units; an error of ours becomes the outcome of those without one, never a loop.
+
+    When Postgres is away what ended is kept until it is back, and the rest released then.
+    """
     try:
         return _run(worker, held, wanted, tries)
-    except (DBAPIError, PoolTimeout):
-        raise  # Postgres is away: the lease runs out and the shard comes back
-    except Exception as error:  # noqa: BLE001 - the second place that turns an error into an outcome
+    except Exception as error:  # the second place that turns an error into an outcome
+        if is_transient(error):
+            get_logger(shard_id=held.shard.id).warning("shard_interrupted", exc_info=True)
+            return Leftover(unstarted=wanted)
+        if isinstance(error, (DBAPIError, PoolTimeout)):
+            raise  # the lease runs out; a shard that does this again and again is isolated
         told = raised(error)
         code = "worker_error" if told.code == "capability_error" else told.code
         if code == "worker_error":
@@ -107,7 +145,8 @@ def _run_or_fail(
 
 
 def _run(worker: Worker, held: HeldShard, wanted: list[int], tries: dict[int, Tries]) -> Leftover:
-    run = worker.stages.get(held.shard.stage_id)
+    end_row = held.shard.first_row + held.shard.row_count
+    run = worker.stages.get(held.shard.stage_id, end_row)
     check_tools(worker.engine, run)
     check_unit_size(run, held.shard, worker.settings.unit_max_bytes)
     loaded = load_units(worker.engine, run, held.shard, wanted)
@@ -133,11 +172,18 @@ def _settle_twins(
     worker: Worker, run: StageRun, held: HeldShard, work: Work, leftover: Leftover
 ) -> list[LoadedUnit]:
     """Give twins the answer of their runner; return those whose runner has none."""
-    orphans = []
+    orphans: list[LoadedUnit] = []
     for runner, twins in work.twins.items():
         rows = leftover.succeeded.get(runner)
+        if runner in leftover.moved and _split(worker, held, twins):
+            continue  # they follow their runner
         if rows is None:
             orphans += twins
         else:
             worker.settler.put(held, [reused(run, twin, rows) for twin in twins])
     return orphans
+
+
+def _split(worker: Worker, held: HeldShard, twins: list[LoadedUnit]) -> bool:
+    shard, units = held.shard, sorted(twin.unit.index for twin in twins)
+    return _while_held(worker, held, lambda tx: shards.split_off(tx, shard.id, shard.fence, units))

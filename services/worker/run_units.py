@@ -10,6 +10,7 @@ from services.worker.ask import UnitAsk
 from services.worker.attempt import Answer, attempt_in_child, attempt_on_loop, attempt_pack
 from services.worker.child_pool import ChildPool
 from services.worker.contexts import ask_of, context_of
+from services.worker.fair_turns import FairTurns
 from services.worker.held import HeldShard
 from services.worker.job_breakers import JobBreakers
 from services.worker.judge import judge
@@ -18,6 +19,7 @@ from services.worker.model_door import ModelDoor
 from services.worker.settle_unit import UnitEnd, checked_rows, end_of
 from services.worker.settler import Settler
 from services.worker.stage_run import StageRun
+from services.worker.unbegun import Unbegun
 from shared.capabilities.contract import Context, Unit
 from shared.database.shards import ShardRecord, Tries
 from shared.domain.retry import Failure
@@ -35,8 +37,8 @@ class Runtime:
     settler: Settler
     children: ChildPool
     loop: asyncio.AbstractEventLoop
-    in_flight: asyncio.Semaphore  # units awaiting on the loop
-    in_children: asyncio.Semaphore  # batches given to children; few, so that a stop is quick
+    in_flight: FairTurns  # units awaiting on the loop
+    in_children: FairTurns  # batches given to children; few, so that a stop is quick
     stopping: Callable[[], bool]
     door: ModelDoor
     purses: Purses
@@ -44,20 +46,28 @@ class Runtime:
     pause: Callable[
         [ShardRecord, dict[str, Any]], Coroutine[Any, Any, None]
     ]  # until Postgres knows
+    split: Callable[
+        [ShardRecord, list[int]], Coroutine[Any, Any, bool]
+    ]  # to a new shard; False when that did not work
 
 
 @dataclass(slots=True)
 class Leftover:
-    """Units without an outcome: `postponed` try again after a while, `unstarted` were not run."""
+    """Units without an outcome: `postponed` try again after a while, `unstarted` were not run.
+
+    `moved` belong to another shard now.
+    """
 
     postponed: dict[int, float] = field(default_factory=dict)  # unit -> seconds to wait
     unstarted: list[int] = field(default_factory=list)
+    moved: set[int] = field(default_factory=set)
     succeeded: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # their output
 
     def add(self, other: "Leftover") -> None:
         """Join what a second run of the same shard left over."""
         self.postponed |= other.postponed
         self.unstarted += other.unstarted
+        self.moved |= other.moved
 
     def take(self, unit: int, end: UnitEnd) -> None:
         """Note a unit that has to be tried again."""
@@ -73,14 +83,27 @@ async def run_units(
 ) -> Leftover:  # fmt: skip
     """Run every unit once (each replica), settle what ended, return what did not.
 
-    When the lease is lost, calls in flight are aborted. A reason to pause the job takes effect
-    at once, in all shards of this process, not when the slowest call of this shard has ended.
+    When the lease is lost or the shard is aborted, calls in flight are too. A reason to pause
+    the job takes effect at once in all shards of this process, not when the slowest call of this
+    shard has ended.
     """
     leftover, reasons = Leftover(), list[dict[str, Any]]()
     limit = runtime.in_children if run.capability.runs == "process" else runtime.in_flight
+    batches = list(_batches(run, loaded))
+    unbegun = Unbegun(batches)
 
     async def one_batch(batch: Sequence[LoadedUnit]) -> None:
-        async with limit:
+        try:
+            await started(batch)
+        except asyncio.CancelledError:
+            if batch[0].unit.index not in leftover.moved:
+                leftover.unstarted.extend(item.unit.index for item in batch)
+            raise
+
+    async def started(batch: Sequence[LoadedUnit]) -> None:
+        async with limit.turn(run.record.job_id, run.job.weight):
+            if not unbegun.begin(batch):
+                return
             if held.halted or runtime.stopping():
                 leftover.unstarted.extend(item.unit.index for item in batch)
                 return
@@ -95,11 +118,26 @@ async def run_units(
                     held.pause()
                     group.create_task(runtime.pause(held.shard, reason))
 
-    async with asyncio.TaskGroup() as group:  # ends when the pause is written, too
-        tasks = [group.create_task(one_batch(batch)) for batch in _batches(run, loaded)]
-        held.when_lost(lambda: _cancel(runtime.loop, tasks))
+    async def give(units: list[int]) -> None:
+        if not await runtime.split(held.shard, units):
+            leftover.moved.difference_update(units)
+            leftover.unstarted.extend(units)
+
+    def give_back() -> None:
+        if not held.halted and (units := unbegun.give_all()):
+            leftover.moved.update(units)
+            group.create_task(give(units))
+
+    async with asyncio.TaskGroup() as group:  # ends when pause and split are written, too
+        tasks = [group.create_task(one_batch(batch)) for batch in batches]
+        held.when_slow(lambda: _soon(runtime.loop, give_back))
+        held.when_over(lambda: _cancel(runtime.loop, tasks))
     leftover.unstarted.sort()
     return leftover
+
+
+def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
+    loop.call_soon_threadsafe(work)
 
 
 def _cancel(loop: asyncio.AbstractEventLoop, tasks: Sequence["asyncio.Task[None]"]) -> None:

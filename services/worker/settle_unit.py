@@ -15,6 +15,7 @@ from shared.capabilities.contract import Unit
 from shared.database.shards import Tries
 from shared.domain.outcome import Attempted, Settled
 from shared.domain.retry import Failure, TryAgain, next_step
+from shared.plans.unit_hash import StageHasher
 
 Rows = list[dict[str, Any]]
 
@@ -56,10 +57,15 @@ def checked_rows(
     return output_rows(run, unit, answer.returned, output_max_bytes)
 
 
-def unit_hash(run: StageRun, unit: Unit, replica: int = 0) -> str:
-    """Return the identity of this subtask's work (see `shared/plans/unit_hash.py`)."""
+def unit_hash(
+    run: StageRun, unit: Unit, replica: int = 0, hasher: StageHasher | None = None
+) -> str:
+    """Return the identity of this subtask's work (see `shared/plans/unit_hash.py`).
+
+    With another stage's `hasher`: that of the same unit there.
+    """
     tables = {name: table.content_hash or table.id for name, table in run.over.items()}
-    return run.hasher.unit(
+    return (hasher or run.hasher).unit(
         [{**unit.key}, *unit.rows],
         rendered(run, run.input, unit),
         replica,

@@ -119,5 +119,8 @@ class Settler:
                     break
                 time.sleep(pause)
                 pause = min(pause * 2, 1.0)
+            except Exception:  # noqa: BLE001 - a dead settler would hang the process
+                get_logger(shard_id=shard.id).error("settle_failed", exc_info=True)
+                waiting.held.lose()
         for done in waiting.flushed:
             done.set_result(None)

@@ -3,32 +3,25 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jsonschema_rs
 
+from services.worker.forebear import Forebear, forebear_of
+from services.worker.one_rows import one_rows_of, table_of
 from shared.capabilities.contract import Capability
-from shared.database import jobs, keys, stages, tables
+from shared.database import jobs, keys, stages
 from shared.database.engine import Connection, Engine
+from shared.database.jobs import JobRecord
 from shared.database.stages import StageRecord
 from shared.database.tables import TableRecord
 from shared.domain.stage import StageSpec
-from shared.plans.render import CompiledTemplate, compile_template, render, to_text
+from shared.plans.render import CompiledTemplate, compile_template
 from shared.plans.unit_hash import StageHasher
-from shared.prompts.marking import marked
-from shared.tables.store import read_range, rows_of, visible
 
 _KEPT_STAGES = 64
 SMALL_UNITS = 50  # a stage of so few units counts as small for the limiter's reserved share
-
-
-class StageNotRunnableError(RuntimeError):
-    """The stage cannot run here; `code` and text become the outcome of its units."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +54,7 @@ class StageRun:
     validator: Any
     hasher: StageHasher
     job: JobFacts
+    forebear: Forebear | None = None
 
     @property
     def pack(self) -> int:
@@ -84,8 +78,25 @@ class StageRuns:
         self._runs: OrderedDict[int, StageRun] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, stage_id: int) -> StageRun:
-        """Return the prepared stage; raise StageNotRunnableError when it cannot be."""
+    def get(self, stage_id: int, end_row: int = 0) -> StageRun:
+        """Return the prepared stage; raise StageNotRunnableError when it cannot be.
+
+        A table that rows are still appended to is known up to row `end_row` at least.
+        """
+        run = self._known(stage_id)
+        if run.source.status == "open" and run.source.row_count < end_row:
+            run = self._grown(run)
+        return run
+
+    def _grown(self, run: StageRun) -> StageRun:
+        with self._engine.connect() as connection:
+            source = table_of(connection, run.source.id, run.record)
+        grown = replace(run, source=source, over=dict.fromkeys(run.over, source))
+        with self._lock:
+            self._runs[run.record.id] = grown
+        return grown
+
+    def _known(self, stage_id: int) -> StageRun:
         with self._lock:
             if stage_id in self._runs:
                 self._runs.move_to_end(stage_id)
@@ -107,22 +118,16 @@ def _prepare(
         raise LookupError(f"stage {stage_id} is not open")
     spec = StageSpec.from_json(record.spec)
     capability = capabilities[record.capability]
-    read = {
-        name: _table(connection, table_id)
-        for name, table_id in record.reads.items()
-        if name not in spec.over
-    }
-    one_row_tables = {name: _one_row(connection, name, table) for name, table in read.items()}
-    told = {name: _told(read[name], row) for name, row in one_row_tables.items()}
-    instructions = render(spec.instructions, [], False, {}, told) if spec.instructions else None
+    quoted = one_rows_of(connection, record, spec)
+    job = _job(connection, record)
     return StageRun(
         record=record,
         spec=spec,
         capability=capability,
-        source=_table(connection, record.source_table_id),
-        over={name: _table(connection, record.reads[name]) for name in spec.over},
-        one_row_tables=one_row_tables,
-        instructions=instructions,
+        source=table_of(connection, record.source_table_id, record),
+        over={name: table_of(connection, record.reads[name], record) for name in spec.over},
+        one_row_tables=quoted.rows,
+        instructions=quoted.instructions,
         input=compile_template(spec.input) if spec.input else None,
         validator=jsonschema_rs.validator_for(spec.output),
         hasher=StageHasher(
@@ -130,47 +135,28 @@ def _prepare(
             version=capability.version,
             params=spec.params,
             brief=record.brief,
-            instructions=instructions,
+            instructions=quoted.instructions,
             output=spec.output,
             emit=spec.emit,
         ),
-        job=_job_facts(connection, record),
+        job=_job_facts(connection, job, record),
+        forebear=forebear_of(connection, job, record),
     )
 
 
-def _job_facts(connection: Connection, record: StageRecord) -> JobFacts:
+def _job(connection: Connection, record: StageRecord) -> JobRecord:
     job = jobs.find(connection, record.job_id)
     if job is None:
         raise LookupError(f"job {record.job_id} is gone")
+    return job
+
+
+def _job_facts(connection: Connection, job: JobRecord, record: StageRecord) -> JobFacts:
     weight = keys.project_weight(connection, job.project_id)
     return JobFacts(
         project_id=job.project_id,
         weight=float(weight * job.priority),
-        small=(record.unit_count or 0) <= SMALL_UNITS,
+        small=not record.streams and (record.unit_count or 0) <= SMALL_UNITS,
         max_pack=int(job.policy.get("max_pack") or 1),
         reuse=str(job.policy.get("reuse") or "parent"),
     )
-
-
-def _table(connection: Connection, table_id: str) -> TableRecord:
-    found = tables.find(connection, table_id)
-    if found is None or found.status != "sealed":
-        raise LookupError(f"table {table_id} is not sealed")
-    return found
-
-
-def _one_row(connection: Connection, name: str, table: TableRecord) -> dict[str, Any]:
-    if table.row_count != 1:
-        raise StageNotRunnableError(
-            "not_one_row",
-            f"The template reads a column of table {name}, which has {table.row_count} rows; "
-            "only a table of one row can be read so.",
-        )
-    return rows_of(visible(read_range(connection, table, 0, 1).rows, table.columns))[0]
-
-
-def _told(table: TableRecord, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a row as instructions may quote it: as data, unless the plan itself wrote it."""
-    if table.kind == "literal":
-        return row
-    return {name: None if value is None else marked(to_text(value)) for name, value in row.items()}

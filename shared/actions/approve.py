@@ -7,7 +7,7 @@ from shared.actions.actor import Actor
 from shared.actions.own_job import lock_own, wrong_state
 from shared.actions.refusals import Refusal, Stale
 from shared.database import audit, events, job_control, plans, spend
-from shared.database.engine import Connection, Engine
+from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.jobs import JobRecord
 from shared.domain.approval import high_of
 
@@ -15,6 +15,7 @@ BeforeCommit = Callable[[Connection, JobRecord], None]
 Hashes = Collection[str] | None  # plan hashes the yes is meant for; None: whatever is shown
 
 
+@again_if_rolled_back
 def approve_plan(
     engine: Engine, actor: Actor, job_id: str, hashes: Hashes, before_commit: BeforeCommit
 ) -> JobRecord:
@@ -36,6 +37,7 @@ def approve_plan(
     return approved
 
 
+@again_if_rolled_back
 def reject_plan(
     engine: Engine, actor: Actor, job_id: str, hashes: Hashes, reason: str | None,
     before_commit: BeforeCommit,

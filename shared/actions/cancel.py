@@ -6,10 +6,11 @@ from shared.actions.actor import Actor
 from shared.actions.refusals import FieldProblem, NotFound, WrongState
 from shared.actions.stop_job import stop_job
 from shared.database import audit, jobs
-from shared.database.engine import Connection, Engine
+from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.jobs import JobRecord
 
 
+@again_if_rolled_back
 def cancel_job(
     engine: Engine,
     actor: Actor,

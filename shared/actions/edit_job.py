@@ -1,4 +1,4 @@
-"""Changes what may change of a job that is not final: budget, priority, labels."""
+"""Changes what may change of a job that is not final: budget, deadline, priority, labels."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from shared.actions.actor import Actor
 from shared.actions.own_job import lock_own, wrong_state
 from shared.actions.refusals import FieldProblem, Invalid, Stale
 from shared.database import audit, events, job_control, spend
-from shared.database.engine import Connection, Engine
+from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.jobs import JobRecord
 from shared.domain.budget import budget_of
 
@@ -19,14 +19,16 @@ MAX_LABELS = 64
 class JobEdit:
     """What is to change; members not named stay, None takes one away (as in a JSON merge patch).
 
-    `budget` has `usd`, `tokens`, `seconds` as in a job's policy.
+    `budget` has `usd`, `tokens`, `seconds` as in a job's policy, `policy` may have `deadline_s`.
     """
 
     budget: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str | None] = field(default_factory=dict)
     priority: int | None = None
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
 
+@again_if_rolled_back
 def edit_job(
     engine: Engine,
     actor: Actor,
@@ -44,7 +46,8 @@ def edit_job(
         job = lock_own(tx, actor, job_id)
         if job.finished_at is not None:
             raise wrong_state(job, "only a job that is not final can be changed")
-        policy = {**job.policy, "budget": {**(job.policy.get("budget") or {}), **edit.budget}}
+        budget = {**(job.policy.get("budget") or {}), **edit.budget}
+        policy = {**job.policy, **edit.policy, "budget": budget}
         edited = job_control.edit(
             tx, job_id, versions, policy=policy, labels=_labels(job, edit),
             priority=job.priority if edit.priority is None else edit.priority,
@@ -83,6 +86,7 @@ def _changed(edit: JobEdit) -> dict[str, Any]:
         told["budget"] = dict(edit.budget)
     if edit.priority is not None:
         told["priority"] = edit.priority
+    told |= edit.policy
     if edit.labels:
         told["labels"] = sorted(edit.labels)
     return told

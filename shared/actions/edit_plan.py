@@ -12,7 +12,7 @@ from shared.actions.refusals import Invalid, NotFound, Stale, problems_of
 from shared.contracts.findings import Finding
 from shared.contracts.plan import PlanShapeError, load_plan, plan_hash
 from shared.database import audit, events, job_control, jobs, plans, stages
-from shared.database.engine import Connection, Engine
+from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.jobs import JobRecord
 from shared.database.plans import PlanRecord
 from shared.domain.plan import Plan
@@ -23,6 +23,7 @@ from shared.plans.worker_model import with_worker
 from shared.settings import Settings
 
 
+@again_if_rolled_back
 def replace_plan(
     engine: Engine, settings: Settings, actor: Actor, job_id: str, document: Any,
     hashes: Collection[str] | None,

@@ -3,9 +3,10 @@
 from shared.actions.actor import Actor
 from shared.actions.refusals import NotFound, WrongState
 from shared.database import audit, table_locks, tables
-from shared.database.engine import Engine
+from shared.database.engine import Engine, again_if_rolled_back
 
 
+@again_if_rolled_back
 def erase_table(engine: Engine, actor: Actor, table_id: str) -> None:
     """Erase an uploaded table.
 

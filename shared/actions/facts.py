@@ -72,7 +72,7 @@ def plan_facts(
 
 def table_facts(
     columns: tuple[Column, ...],
-    rows: int,
+    rows: int | None,
     key: str | None,
     statistics: Mapping[str, Any] | None,
     sample: Sequence[Mapping[str, Any]] | None,
@@ -80,6 +80,7 @@ def table_facts(
 ) -> TableFacts:
     """Return the facts of one table from what was gathered while it was loaded.
 
+    `rows` is None while records may be appended: then counts of distinct values mean nothing.
     Samples are left out when the policy lets the planner see the schema only.
     """
     known = {
@@ -93,7 +94,7 @@ def table_facts(
         columns=columns,
         rows=rows,
         key=key,
-        distinct={name: facts["distinct"] for name, facts in known.items()},
+        distinct={name: facts["distinct"] for name, facts in known.items() if rows is not None},
         mean_chars={name: length for name, length in lengths.items() if length is not None},
         samples=tuple(
             {name: value for name, value in row.items() if name != "_row"} for row in seen
@@ -105,8 +106,9 @@ def _stored_facts(connection: Connection, item: JobInput, policy: Mapping[str, A
     table = tables.find(connection, item.table_id)
     if table is None:
         raise LookupError(f"input table {item.table_id} is gone")
+    rows = None if table.status == "open" else table.row_count
     return table_facts(
-        table.columns, table.row_count, item.key or table.key, table.statistics, table.sample,
+        table.columns, rows, item.key or table.key, table.statistics, table.sample,
         policy,
     )  # fmt: skip
 

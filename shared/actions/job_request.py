@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shared.domain.columns import Column
+
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
@@ -16,7 +18,10 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class InputRequest:
-    """One named input: exactly one of `rows`, `text`, `table_id` and `file` is set."""
+    """One named input: exactly one of `rows`, `text`, `table_id` and `file` is set.
+
+    With `columns` it is a stream of records of these columns, `rows` being those it starts with.
+    """
 
     name: str
     key: str | None = None
@@ -24,6 +29,7 @@ class InputRequest:
     text: str | None = None
     table_id: str | None = None
     file: UploadedFile | None = None
+    columns: tuple[Column, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +49,14 @@ class JobRequest:
     pilot: dict[str, Any] | None = None
     request_id: str | None = None
     traceparent: str | None = None
+    retry_of: str | None = None
+    forked_from: str | None = None
+    carry: dict[str, Any] | None = None  # of a retry: which outcomes run again
+
+    @property
+    def mode(self) -> str:
+        """``stream``, ``hybrid`` (a stream that starts with rows) or ``batch``."""
+        streaming = [item for item in self.inputs if item.columns is not None]
+        if not streaming:
+            return "batch"
+        return "hybrid" if any(item.rows for item in streaming) else "stream"

@@ -14,6 +14,7 @@ from shared.domain.stage import Kept, StageSpec
 from shared.plans.columns import Resolution, emits, kept_columns, resolve
 from shared.plans.facts import PlanFacts
 from shared.plans.order import dependencies, stage_order
+from shared.plans.streaming import works_while_open
 from shared.plans.worker_model import with_worker
 from shared.settings import Settings
 from shared.tables.arrow import infer_columns
@@ -105,6 +106,7 @@ def _new_stage(
         max_failed=1.0 if stage.max_failed is None else stage.max_failed,
         is_result=plan.result == stage.name,
         output_table_id=output_table_id,
+        streams=works_while_open(stage, facts),
     )
 
 

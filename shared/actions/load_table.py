@@ -95,7 +95,7 @@ def stage_rows(
     columns = infer_columns(rows)
     if len(columns) > MAX_COLUMNS:
         raise Invalid([FieldProblem(pointer, f"More than {MAX_COLUMNS} columns.")])
-    sink = _Sink(loading, table_ids, name, columns, key, key_pointer)
+    sink = Sink(loading, table_ids, name, columns, key, key_pointer)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         sink.add(rows_to_batch(rows[start : start + _ROWS_AT_ONCE], columns))
     report = {
@@ -115,7 +115,7 @@ def stage_file(
         unreadable_is_invalid(),
         read_file(file.path, name=file.name, format=told, limits=limits) as reading,
     ):
-        sink = _Sink(loading, table_ids, name, reading.columns, key, key_pointer)
+        sink = Sink(loading, table_ids, name, reading.columns, key, key_pointer)
         for batch in reading.batches():
             sink.add(batch)
         return sink.finish(reading.report.to_json())
@@ -130,7 +130,7 @@ def _stage(
             loading, table_ids, files[0], name=name, key=key, key_pointer="/query/key"
         )
     with unreadable_is_invalid(), open_documents(files, read_limits(loading.settings)) as documents:
-        sink = _Sink(loading, table_ids, name, documents.columns, key, "/query/key")
+        sink = Sink(loading, table_ids, name, documents.columns, key, "/query/key")
         for batch in documents.batches():
             sink.add(batch)
         return sink.finish(documents.report())
@@ -162,7 +162,7 @@ def seal(connection: Connection, staged: Staged) -> TableRecord:
     return table
 
 
-class _Sink:
+class Sink:
     """Takes batches and does everything a loaded table needs with them."""
 
     def __init__(
@@ -191,6 +191,11 @@ class _Sink:
         self._writer.add(batch)
         self._statistics.add(batch)
         self._sample.add(batch)
+
+    @property
+    def table_id(self) -> str:
+        """The id of the table that is loaded."""
+        return self._table_id
 
     def finish(self, report: dict[str, Any]) -> Staged:
         """Write what waits and return all that is known."""

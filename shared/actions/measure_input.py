@@ -9,6 +9,7 @@ from shared.actions.job_request import InputRequest
 from shared.actions.key_check import KeyCheck, require_column
 from shared.actions.load_table import MAX_COLUMNS, read_limits, unreadable_is_invalid
 from shared.actions.refusals import FieldProblem, Invalid
+from shared.actions.stream_input import stream_batches
 from shared.contracts.findings import json_pointer
 from shared.domain.columns import Column
 from shared.plans.facts import TableFacts
@@ -35,7 +36,8 @@ def measure_input(settings: Settings, item: InputRequest, policy: Mapping[str, A
             statistics.add(batch)
             sample.add(batch)
     known = {"columns": statistics.result()}
-    return table_facts(columns, statistics.rows, item.key, known, sample.result(), policy)
+    rows = statistics.rows if item.columns is None else None
+    return table_facts(columns, rows, item.key, known, sample.result(), policy)
 
 
 @contextmanager
@@ -54,6 +56,8 @@ def _batches(
 
 
 def _inline(item: InputRequest) -> tuple[tuple[Column, ...], Iterable[Any]]:
+    if item.columns is not None:
+        return item.columns, stream_batches(item, item.columns)
     pointer = json_pointer("inputs", item.name, "rows" if item.rows is not None else "text")
     rows = item.rows if item.rows is not None else [{"text": item.text, "name": item.name}]
     try:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from shared.actions.actor import Actor
 from shared.actions.own_job import lock_own, wrong_state
 from shared.database import audit, job_control
-from shared.database.engine import Connection, Engine
+from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.jobs import JobRecord
 
 
+@again_if_rolled_back
 def pause_job(
     engine: Engine,
     actor: Actor,

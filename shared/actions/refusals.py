@@ -37,8 +37,23 @@ class NotFound(Refusal):
         super().__init__("not_found", f"There is no such {what}.", problems)
 
 
+class Gone(Refusal):
+    """The object was deleted; only its tombstone is left."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("deleted", f"The {what} was deleted.")
+
+
 class WrongState(Refusal):
     """The object is in a state that does not allow the action."""
+
+
+class TooFarBehind(Refusal):
+    """The work is not done as fast as it comes; the same request may be sent again later."""
+
+    def __init__(self, detail: str, retry_after_s: int = 2) -> None:
+        super().__init__("queue_full", detail)
+        self.retry_after_s = retry_after_s
 
 
 class Stale(Refusal):

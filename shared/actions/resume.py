@@ -5,11 +5,12 @@ from collections.abc import Callable
 from shared.actions.actor import Actor
 from shared.actions.own_job import lock_own, wrong_state
 from shared.database import audit, job_control, spend
-from shared.database.engine import Connection, Engine
+from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.jobs import JobRecord
 from shared.domain.budget import budget_of
 
 
+@again_if_rolled_back
 def resume_job(
     engine: Engine,
     actor: Actor,

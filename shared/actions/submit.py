@@ -9,12 +9,13 @@ from shared.actions.facts import plan_facts, table_facts
 from shared.actions.input_tables import require_key, require_table
 from shared.actions.job_request import InputRequest, JobRequest
 from shared.actions.load_table import Loading, Staged, seal, stage_file, stage_rows, staging
-from shared.actions.refusals import Invalid, problems_of
+from shared.actions.refusals import Gone, Invalid, problems_of
 from shared.actions.require_models import require_models
+from shared.actions.stream_input import stage_stream
 from shared.contracts.findings import json_pointer
 from shared.contracts.plan import PlanShapeError, load_plan
-from shared.database import audit, events, jobs, table_locks
-from shared.database.engine import Connection, Engine
+from shared.database import audit, events, jobs, streams, table_locks
+from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.jobs import JobInput, JobRecord, NewJob
 from shared.domain.ids import new_id
 from shared.domain.plan import Plan
@@ -58,8 +59,7 @@ def submit_job(
         prepared = [_prepare(loading, table_ids, item) for item in request.inputs]
         if plan is not None:
             _require_sound(loading, request, plan, prepared)
-        with engine.begin() as connection:
-            return _commit(connection, loading, request, prepared, before_commit)
+        return _commit(loading, request, prepared, before_commit)
 
 
 def _load_plan(document: Any) -> Plan | None:
@@ -76,6 +76,9 @@ def _prepare(loading: Loading, table_ids: list[str], item: InputRequest) -> _Pre
     if item.table_id is not None:
         require_key(loading.engine, loading.actor, item)
         return _Prepared(item, item.table_id, None)
+    if item.columns is not None:
+        staged = stage_stream(loading, table_ids, item, item.columns)
+        return _Prepared(item, staged.table_id, staged)
     key_pointer = json_pointer("inputs", item.name, "key")
     if item.file is not None:
         staged = stage_file(
@@ -97,8 +100,8 @@ def _require_sound(
     """Lint the plan before the last transaction: checking SQL takes a process of its own."""
     staged = {
         item.request.name: table_facts(
-            item.staged.columns, item.staged.row_count, item.staged.key, item.staged.statistics,
-            item.staged.sample, request.policy,
+            item.staged.columns, item.staged.row_count if item.request.columns is None else None,
+            item.staged.key, item.staged.statistics, item.staged.sample, request.policy,
         )
         for item in prepared
         if item.staged is not None
@@ -114,7 +117,18 @@ def _require_sound(
         raise Invalid(problems, "plan_invalid", "The plan cannot run as it is.")
 
 
+@again_if_rolled_back
 def _commit(
+    loading: Loading,
+    request: JobRequest,
+    prepared: list[_Prepared],
+    before_commit: BeforeCommit,
+) -> JobRecord:
+    with loading.engine.begin() as connection:
+        return _written(connection, loading, request, prepared, before_commit)
+
+
+def _written(
     connection: Connection,
     loading: Loading,
     request: JobRequest,
@@ -122,6 +136,7 @@ def _commit(
     before_commit: BeforeCommit,
 ) -> JobRecord:
     """Do it all or nothing: seal the staged tables, write the job."""
+    _hold_former(connection, request)
     actor = loading.actor
     table_locks.hold(connection, [item.table_id for item in prepared if item.staged is None])
     for item in prepared:
@@ -130,10 +145,22 @@ def _commit(
         else:
             seal(connection, item.staged)
     job = jobs.insert(connection, _new_job(loading, request, _job_inputs(prepared)))
+    for item in prepared:
+        if item.request.columns is not None:
+            streams.open_table(connection, item.table_id, job.id)
     events.append(connection, job.id, "job.accepted", actor=actor.name, data={"mode": job.mode})
     audit.append(connection, actor.project_id, actor.name, "job.create", job.id)
     before_commit(connection, job)
     return job
+
+
+def _hold_former(connection: Connection, request: JobRequest) -> None:
+    """Keep the job this one comes from from being deleted meanwhile; raise Gone if it was."""
+    former_id = request.retry_of or request.forked_from
+    if former_id is not None:
+        former = jobs.lock(connection, former_id)
+        if former is None or former.deleted_at is not None:
+            raise Gone("job")
 
 
 def _new_job(loading: Loading, request: JobRequest, inputs: tuple[JobInput, ...]) -> NewJob:
@@ -143,7 +170,7 @@ def _new_job(loading: Loading, request: JobRequest, inputs: tuple[JobInput, ...]
         id=loading.job_id,
         project_id=loading.actor.project_id,
         key_id=loading.actor.key_id,
-        mode="batch",
+        mode=request.mode,
         goal=request.goal,
         planning=request.planning,
         given_plan=request.plan,
@@ -157,6 +184,9 @@ def _new_job(loading: Loading, request: JobRequest, inputs: tuple[JobInput, ...]
         pilot=request.pilot,
         request_id=request.request_id,
         traceparent=request.traceparent,
+        retry_of=request.retry_of,
+        forked_from=request.forked_from,
+        carry=request.carry,
     )
 
 

@@ -1,5 +1,6 @@
 """The Celery application of a service: JSON only, no result backend, early acknowledgement."""
 
+import signal
 import threading
 import warnings
 from collections import deque
@@ -13,6 +14,7 @@ from celery.signals import setup_logging, worker_init, worker_shutting_down
 from shared.log import get_logger
 
 AGAIN_S = 1.0
+STOP_S = 1.0  # what Celery gets beyond the grace to end itself
 __all__ = ["SHARD_QUEUES", "Celery", "consume", "make_app"]
 
 SHARD_QUEUES = {"cpu": "shards.cpu", "model": "shards.model"}
@@ -60,33 +62,56 @@ def make_app(service: str, redis_url: str, *, threads: int = 1, grace_s: float =
 
 
 def consume(app: Celery, queues: list[str], node: str) -> None:
-    """Run the Celery worker in this process until it is told to stop.
+    """Run the Celery worker in the main thread of this process until it is told to stop.
 
     What else ends it (kombu has races when a connection is lost) lets it begin anew: our threads
-    work on without Redis meanwhile, and must not end with it.
+    work on without Redis meanwhile, and must not end with it. Told to stop, it returns within its
+    grace and a moment: while Redis hangs Celery tries to reach it for minutes.
     """
     # It warns root because of pickle, which is refused here (accept_content is json alone).
     warnings.filterwarnings("ignore", message="You're running the worker with superuser")
     told, ran = threading.Event(), deque[Any](maxlen=1)
-    worker_shutting_down.connect(lambda **_: told.set(), weak=False)
+    grace_s = app.conf.worker_soft_shutdown_timeout
+
+    def told_to_stop(**_: object) -> None:
+        told.set()
+        signal.setitimer(signal.ITIMER_REAL, grace_s + STOP_S, STOP_S)
+
+    worker_shutting_down.connect(told_to_stop, weak=False)
+    signal.signal(signal.SIGALRM, _stop_now)
     worker_init.connect(lambda sender, **_: ran.append(sender), weak=False)
     run: Callable[[list[str]], None] = app.worker_main  # it does return, whatever its stubs say
-    while not told.is_set():
-        run(
-            [
-                "--quiet",
-                "worker",
-                "--pool=threads",
-                f"--queues={','.join(queues)}",
-                f"--hostname={node}",
-                "--without-gossip",
-                "--without-mingle",
-            ]
-        )
-        if ran[0].exitcode != EX_FAILURE:
-            return
-        if not told.wait(AGAIN_S):
-            get_logger().warning("consuming_again")
+    try:
+        while not told.is_set():
+            run(_arguments(queues, node))
+            if ran[0].exitcode != EX_FAILURE:
+                return
+            if not told.wait(AGAIN_S):
+                get_logger().warning("consuming_again")
+    except _Overdue:
+        get_logger().warning("stopped_without_redis")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+class _Overdue(BaseException):
+    """The stop takes too long. No Exception: those are caught on the way, and tried again."""
+
+
+def _stop_now(_signal: int, _frame: object) -> None:
+    raise _Overdue
+
+
+def _arguments(queues: list[str], node: str) -> list[str]:
+    return [
+        "--quiet",
+        "worker",
+        "--pool=threads",
+        f"--queues={','.join(queues)}",
+        f"--hostname={node}",
+        "--without-gossip",
+        "--without-mingle",
+    ]
 
 
 def _keep_our_logging(**_: object) -> None:

@@ -119,6 +119,24 @@ def reject(
     )
 
 
+def finish_early(
+    connection: Connection, job_id: str, reason: dict[str, Any], *, overdue: bool = False
+) -> JobRecord | None:
+    """Any state that is not final -> finalizing, to end with what it has by its finish policy.
+
+    None when the job ends already; with `overdue` also when its deadline has not passed (any more).
+    `reason` becomes `status_reason`, of the final job too.
+    """
+    return _one(
+        connection,
+        f"""UPDATE jobs SET status = 'finalizing', finishing = CAST(:reason AS jsonb),
+            status_reason = CAST(:reason AS jsonb), replan_round = NULL
+          WHERE id = :id AND finished_at IS NULL AND status <> 'finalizing'
+            AND (NOT :overdue OR deadline_at < clock_timestamp()) RETURNING {_FIELDS}""",
+        {"id": job_id, "reason": to_json(reason), "overdue": overdue},
+    )
+
+
 def edit(
     connection: Connection, job_id: str, versions: Collection[str] | None, *,
     policy: dict[str, Any], priority: int, labels: dict[str, str],
@@ -127,12 +145,14 @@ def edit(
     return _one(
         connection,
         f"""UPDATE jobs SET policy = CAST(:policy AS jsonb), priority = :priority,
-            labels = CAST(:labels AS jsonb)
+            labels = CAST(:labels AS jsonb),
+            deadline_at = created_at + make_interval(secs => :deadline_s)
           WHERE id = :id AND finished_at IS NULL AND (CAST(:versions AS text[]) IS NULL
             OR version::text = ANY(CAST(:versions AS text[]))) RETURNING {_FIELDS}""",
         {
             "id": job_id, "versions": _list(versions), "policy": to_json(policy),
             "priority": priority, "labels": to_json(labels),
+            "deadline_s": policy.get("deadline_s"),
         },
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ def page(
     """Return up to `limit` jobs with ids below `before`; the project's index gives the order."""
     conditions, values = _conditions(wanted)
     rows = connection.execute(
-        text(f"""SELECT {_FIELDS} FROM jobs WHERE project_id = :project_id
+        text(f"""SELECT {_FIELDS} FROM jobs WHERE project_id = :project_id AND deleted_at IS NULL
           AND (CAST(:before AS text) IS NULL OR id < :before) {conditions}
           ORDER BY id DESC LIMIT :limit"""),
         {"project_id": project_id, "before": before, "limit": limit, **values},

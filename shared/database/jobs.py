@@ -6,14 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from shared.database import pilots
+from shared.database import pauses, pilots
 from shared.database.engine import to_json
+from shared.database.readiness import INPUTS_READY, OPEN_ENDED
 
 _FIELDS = """id, project_id, key_id, status, status_reason, mode, goal, planning, given_plan,
   output, policy, models, labels, priority, version, plan_version, plan_hash, finish_as,
   result_table_id, result_rows, coverage, usage, timings, failures, error, retry_of, forked_from,
   approval, approved, pilot, paused_from, resumed_at, round, replan_round, request_id, traceparent,
-  created_at, started_at, finished_at"""
+  created_at, started_at, finished_at, deadline_at, finishing, carry, deleted_at, erased_at"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class JobRecord:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    deadline_at: datetime | None = None  # finished early then, by the database's clock
+    finishing: dict[str, Any] | None = None  # why it finishes early with what it has
+    carry: dict[str, Any] | None = None  # {select}: which outcomes of `retry_of` run again
+    deleted_at: datetime | None = None  # only the tombstone is left, or soon will be
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,9 @@ class NewJob:
     pilot: dict[str, Any] | None = None
     request_id: str | None = None
     traceparent: str | None = None
+    retry_of: str | None = None
+    forked_from: str | None = None
+    carry: dict[str, Any] | None = None
 
 
 def insert(connection: Connection, job: NewJob) -> JobRecord:
@@ -98,11 +107,12 @@ def insert(connection: Connection, job: NewJob) -> JobRecord:
     row = connection.execute(
         text(f"""INSERT INTO jobs (id, project_id, key_id, status, mode, goal, planning,
             given_plan, output, policy, models, labels, priority, approval, pilot, request_id,
-            traceparent)
+            traceparent, retry_of, forked_from, carry, deadline_at)
           VALUES (:id, :project_id, :key_id, 'queued', :mode, :goal, :planning,
             CAST(:given_plan AS jsonb), CAST(:output AS jsonb), CAST(:policy AS jsonb),
             CAST(:models AS jsonb), CAST(:labels AS jsonb), :priority, :approval,
-            CAST(:pilot AS jsonb), :request_id, :traceparent)
+            CAST(:pilot AS jsonb), :request_id, :traceparent, :retry_of, :forked_from,
+            CAST(:carry AS jsonb), clock_timestamp() + make_interval(secs => :deadline_s))
           RETURNING {_FIELDS}"""),
         {
             "id": job.id, "project_id": job.project_id, "key_id": job.key_id, "mode": job.mode,
@@ -111,7 +121,9 @@ def insert(connection: Connection, job: NewJob) -> JobRecord:
             "policy": to_json(job.policy), "models": to_json(job.models),
             "labels": to_json(job.labels), "approval": job.approval,
             "pilot": _json_or_null(job.pilot), "request_id": job.request_id,
-            "traceparent": job.traceparent,
+            "traceparent": job.traceparent, "retry_of": job.retry_of,
+            "forked_from": job.forked_from, "carry": _json_or_null(job.carry),
+            "deadline_s": job.policy.get("deadline_s"),
         },
     ).mappings().one()  # fmt: skip
     for item in job.inputs:
@@ -183,7 +195,8 @@ def lease_for_planning(
         text(f"""UPDATE jobs SET status = CASE status WHEN 'queued' THEN 'planning' ELSE status END,
             started_at = coalesce(started_at, clock_timestamp()), planner_id = :planner_id,
             planner_lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-          WHERE id = :id AND status IN ('queued', 'planning', 'piloting', 'running') AND (
+          WHERE id = :id AND status IN ('queued', 'planning', 'piloting', 'running')
+            AND NOT {pauses.held("project_id")} AND (
             planner_lease_until IS NULL OR planner_lease_until < clock_timestamp()
             OR planner_id = :planner_id)
           RETURNING {_FIELDS}"""),
@@ -235,14 +248,14 @@ def stop(
 ) -> JobRecord | None:
     """Any state that is not final -> finalizing, to end as cancelled or failed.
 
-    None when the job is final or was stopped already.
+    Also where it was finishing early. None when the job is final or was stopped already.
 
     The caller also cancels the open shards: their workers' late writes are refused by the fence.
     """
     row = (
         connection.execute(
             text(f"""UPDATE jobs SET status = 'finalizing', finish_as = :finish_as,
-                status_reason = NULL, error = CAST(:error AS jsonb)
+                status_reason = NULL, finishing = NULL, error = CAST(:error AS jsonb)
               WHERE id = :id AND finished_at IS NULL AND finish_as IS NULL
               RETURNING {_FIELDS}"""),
             {"id": job_id, "finish_as": finish_as, "error": _json_or_null(error)},
@@ -290,9 +303,12 @@ class FinalRecord:
 
 
 def finish(connection: Connection, job_id: str, record: FinalRecord) -> JobRecord | None:
-    """-> succeeded, partial, failed or cancelled, once; None when it was final already."""
+    """-> succeeded, partial, failed or cancelled, once; None when it was final already.
+
+    What made it finish early stays its `status_reason`.
+    """
     row = connection.execute(
-        text(f"""UPDATE jobs SET status = :status, status_reason = NULL,
+        text(f"""UPDATE jobs SET status = :status, status_reason = finishing,
             error = CAST(:error AS jsonb), result_table_id = :table_id, result_rows = :rows,
             coverage = CAST(:coverage AS jsonb), usage = CAST(:usage AS jsonb),
             failures = CAST(:failures AS jsonb), finished_at = clock_timestamp(),
@@ -320,8 +336,9 @@ def due_for_planning(connection: Connection, limit: int) -> list[str]:
               OR (status = 'piloting' AND {pilots.DUE})
               OR (status = 'running' AND (replan_round IS NOT NULL
                 OR EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id
-                  AND (t.status = 'waiting' OR (t.status = 'open' AND NOT t.fully_cut))))))
-              AND finished_at IS NULL
+                  AND ((t.status = 'waiting' AND {INPUTS_READY})
+                    OR (t.status = 'open' AND NOT t.fully_cut AND NOT {OPEN_ENDED}))))))
+              AND finished_at IS NULL AND NOT {pauses.held("j.project_id")}
               AND (planner_lease_until IS NULL OR planner_lease_until < clock_timestamp())
               ORDER BY id LIMIT :limit"""),
             {"limit": limit},
@@ -330,20 +347,40 @@ def due_for_planning(connection: Connection, limit: int) -> list[str]:
 
 
 def due_for_collecting(connection: Connection, limit: int) -> list[str]:
-    """Return ids of jobs with a stage that can be sealed or closed, or that can end."""
+    """Return ids of jobs with a stage that can be sealed or closed, a stream to seal, or an end.
+
+    A stream is sealed after its job's end too, where no plan came out.
+    """
     return list(
         connection.execute(
             text(f"""SELECT id FROM jobs j WHERE finished_at IS NULL AND (
                 status = 'finalizing' OR (status = 'piloting' AND {pilots.OVER})
                 OR (status = 'running' AND (
                   EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id AND (t.status = 'sealing'
-                    OR (t.status = 'open' AND t.fully_cut AND NOT EXISTS (
+                    OR (t.status = 'open' AND t.fully_cut AND NOT {OPEN_ENDED} AND NOT EXISTS (
                       SELECT 1 FROM shards s WHERE s.stage_id = t.id
-                        AND s.status IN ('pending', 'dispatched', 'running')
-                        AND (s.status = 'running' OR t.ended_early IS NULL)))))
+                        AND s.status IN ('pending', 'dispatched', 'running')))
+                    OR (t.status = 'open' AND t.ended_early IS NOT NULL AND EXISTS (
+                      SELECT 1 FROM shards s WHERE s.stage_id = t.id
+                        AND (s.status IN ('pending', 'dispatched') OR (s.status = 'running'
+                          AND t.settle_until < clock_timestamp()))))))
                   OR (replan_round IS NULL AND NOT EXISTS (SELECT 1 FROM stages t
-                    WHERE t.job_id = j.id AND t.status IN ('waiting', 'open', 'sealing'))))))
+                    WHERE t.job_id = j.id AND t.status IN ('waiting', 'open', 'sealing'))
+                    AND NOT EXISTS (SELECT 1 FROM streams s WHERE s.job_id = j.id
+                      AND s.sealed_at IS NULL)))))
+              UNION SELECT job_id FROM streams WHERE sealed_at IS NULL AND ended_at IS NOT NULL
               ORDER BY id LIMIT :limit"""),
+            {"limit": limit},
+        ).scalars()
+    )
+
+
+def overdue(connection: Connection, limit: int) -> list[str]:
+    """Return ids of jobs that are not final and past their deadline, by the database's clock."""
+    return list(
+        connection.execute(
+            text("""SELECT id FROM jobs WHERE finished_at IS NULL AND status <> 'finalizing'
+              AND deadline_at < clock_timestamp() ORDER BY deadline_at LIMIT :limit"""),
             {"limit": limit},
         ).scalars()
     )

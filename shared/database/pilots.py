@@ -6,14 +6,14 @@ from sqlalchemy import Connection, text
 
 from shared.database import shards
 from shared.database.engine import to_json
+from shared.database.readiness import INPUTS_READY
 from shared.database.stages import StageRecord
 from shared.domain.shard import ShardRange
 
 # A stage of a job that is piloting and has no pilot yet, though all its inputs are there.
-DUE = """EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id AND (
-  (t.status = 'open' AND t.pilot_units IS NULL) OR (t.status = 'waiting' AND NOT EXISTS (
-    SELECT 1 FROM jsonb_each_text(t.reads) r LEFT JOIN tables i ON i.id = r.value
-    WHERE i.status IS DISTINCT FROM 'sealed'))))"""
+DUE = f"""EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id AND (
+  (t.status = 'open' AND t.pilot_units IS NULL)
+    OR (t.status = 'waiting' AND {INPUTS_READY})))"""
 # Every unit that was to be piloted has its outcome.
 OVER = f"""(NOT {DUE} AND NOT EXISTS (SELECT 1 FROM shards s WHERE s.job_id = j.id
   AND s.status IN ('pending', 'dispatched', 'running')))"""

@@ -45,10 +45,58 @@ def reusable(
         text("""SELECT DISTINCT ON (r.unit_hash) encode(r.unit_hash, 'hex') AS hash, r.output
           FROM unnest(CAST(:hashes AS text[])) h JOIN results r ON r.unit_hash = decode(h, 'hex')
           JOIN stages t ON t.id = r.stage_id JOIN jobs j ON j.id = t.job_id
-          WHERE r.outcome = 'succeeded' AND r.replica = 0 AND j.project_id = :project_id"""),
+          WHERE r.outcome = 'succeeded' AND r.replica = 0 AND j.project_id = :project_id
+            AND j.deleted_at IS NULL"""),
         {"hashes": hashes, "project_id": project_id},
     )
     return {row.hash: row.output or [] for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How equal work ended in another job."""
+
+    outcome: str
+    code: str | None
+    detail: str | None
+    output: list[dict[str, Any]] | None
+
+
+def good_of_job(connection: Connection, job_id: str, hashes: list[str]) -> dict[str, Known]:
+    """Return unit hash (hex) -> succeeded result of one job, unless it was deleted."""
+    return _of_job(connection, job_id, hashes, "r.outcome = 'succeeded'")
+
+
+def bad_of_job(connection: Connection, job_id: str, hashes: list[str]) -> dict[str, Known]:
+    """Return unit hash (hex) -> how a unit of one job ended without success."""
+    return _of_job(connection, job_id, hashes, "r.outcome <> 'succeeded'")
+
+
+def has_failed(connection: Connection, job_id: str, code: str) -> bool:
+    """Return True when some unit of a job ended without success and with this code."""
+    return bool(
+        connection.execute(
+            text("""SELECT EXISTS (SELECT 1 FROM results r JOIN stages t ON t.id = r.stage_id
+              WHERE t.job_id = :job_id AND r.replica = 0 AND r.outcome <> 'succeeded'
+              AND r.code = :code)"""),
+            {"job_id": job_id, "code": code},
+        ).scalar_one()
+    )
+
+
+def _of_job(
+    connection: Connection, job_id: str, hashes: list[str], condition: str
+) -> dict[str, Known]:
+    found = connection.execute(
+        text(f"""SELECT DISTINCT ON (r.unit_hash) encode(r.unit_hash, 'hex') AS hash, r.outcome,
+            r.code, r.detail, r.output
+          FROM unnest(CAST(:hashes AS text[])) h JOIN results r ON r.unit_hash = decode(h, 'hex')
+          JOIN stages t ON t.id = r.stage_id JOIN jobs j ON j.id = t.job_id
+          WHERE {condition} AND r.replica = 0 AND j.id = :job_id AND j.deleted_at IS NULL
+          ORDER BY r.unit_hash, r.stage_id, r.unit"""),
+        {"hashes": hashes, "job_id": job_id},
+    )
+    return {row.hash: Known(row.outcome, row.code, row.detail, row.output) for row in found}
 
 
 def failure_clusters(connection: Connection, job_id: str, limit: int = 100) -> list[dict[str, Any]]:

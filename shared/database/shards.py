@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from shared.database import pauses
 from shared.database.engine import to_json
 from shared.domain.outcome import Attempted, Settled
 from shared.domain.shard import ShardRange
@@ -71,13 +72,17 @@ def insert_cut(
 
 
 def waiting_jobs(connection: Connection, redispatch_s: float) -> dict[str, dict[str, Any]]:
-    """Return jobs with due shards: id -> {priority, weight, out}, `out` = announced or running."""
+    """Return jobs with due shards: id -> {project_id, priority, weight, out}.
+
+    `weight` is the project's, `out` counts shards that are announced or running.
+    """
     rows = connection.execute(
-        text("""WITH due AS (SELECT DISTINCT s.job_id FROM shards s JOIN jobs j ON j.id = s.job_id
+        text(f"""WITH due AS (SELECT DISTINCT s.job_id FROM shards s JOIN jobs j ON j.id = s.job_id
             WHERE j.status IN ('running', 'piloting') AND s.status IN ('pending', 'dispatched')
-            AND s.due_at <= clock_timestamp() AND (s.dispatched_at IS NULL
+            AND NOT {pauses.held("j.project_id")} AND s.due_at <= clock_timestamp()
+            AND (s.dispatched_at IS NULL
               OR s.dispatched_at < clock_timestamp() - make_interval(secs => :again)))
-          SELECT j.id, j.priority, p.weight,
+          SELECT j.id, j.project_id, j.priority, p.weight,
             (SELECT count(*) FROM shards s WHERE s.job_id = j.id AND s.status = 'running')
             + (SELECT count(*) FROM shards s WHERE s.job_id = j.id AND s.status = 'dispatched'
                 AND s.dispatched_at >= clock_timestamp() - make_interval(secs => :again)) AS out
@@ -142,15 +147,14 @@ def claim(
     """
     row = (
         connection.execute(
-            text(f"""UPDATE shards s SET status = 'running', fence = s.fence + 1,
+            text(f"""UPDATE shards s SET status = 'running', fence = s.fence + 1, slow = false,
                 worker_id = :worker_id, claimed_at = clock_timestamp(),
                 lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-              FROM jobs j WHERE s.id = :id AND j.id = s.job_id
-                AND j.status IN ('running', 'piloting')
+              FROM jobs j, stages t WHERE s.id = :id AND j.id = s.job_id
+                AND j.status IN ('running', 'piloting') AND NOT {pauses.held("j.project_id")}
+                AND t.id = s.stage_id AND t.ended_early IS NULL
                 AND s.status IN ('pending', 'dispatched') AND s.due_at <= clock_timestamp()
                 AND s.capability = ANY(:capabilities) AND (NOT s.alone OR :alone)
-                AND NOT EXISTS (SELECT 1 FROM stages t
-                  WHERE t.id = s.stage_id AND t.ended_early IS NOT NULL)
               RETURNING {_FIELDS}"""),
             {
                 "id": shard_id, "worker_id": worker_id, "lease_s": lease_s,
@@ -164,43 +168,60 @@ def claim(
 
 
 def due_unheard(connection: Connection, capabilities: Sequence[str], limit: int) -> list[int]:
-    """Return due shards this worker could run though nobody rang (Redis may be away)."""
+    """Return due shards this worker could run though nobody rang (Redis may be away).
+
+    Any of the first, so that workers who look at the same time do not all want the same.
+    """
     return list(
         connection.execute(
-            text("""SELECT s.id FROM shards s JOIN jobs j ON j.id = s.job_id
+            text(f"""SELECT id FROM (SELECT s.id FROM shards s JOIN jobs j ON j.id = s.job_id
               WHERE s.status IN ('pending', 'dispatched') AND j.status IN ('running', 'piloting')
+              AND NOT {pauses.held("j.project_id")}
               AND s.due_at <= clock_timestamp() AND s.capability = ANY(:capabilities)
-              ORDER BY s.id LIMIT :limit"""),
-            {"capabilities": list(capabilities), "limit": limit},
+              ORDER BY s.id LIMIT :first) due ORDER BY random() LIMIT :limit"""),
+            {"capabilities": list(capabilities), "limit": limit, "first": 4 * limit},
         ).scalars()
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a worker is to do with a shard it holds.
+
+    `halted`: begin no further unit and give the rest back. `slow`: go on, but leave the units not
+    begun to others.
+    """
+
+    halted: bool
+    slow: bool = False
+
+
 def extend_leases(
     connection: Connection, worker_id: str, held: Sequence[tuple[int, int]], lease_s: float
-) -> dict[tuple[int, int], bool]:
-    """Extend the leases of `held` (shard id, fence); return those still held: halted or not.
+) -> dict[tuple[int, int], Standing]:
+    """Extend the leases of `held` (shard id, fence); return how those still held stand.
 
-    A shard that is missing from the answer was rescued or cancelled. One of a paused job or of a
-    stage that was ended early stays held until its worker gives it back: what is under way is
-    settled, nothing is lost.
+    A shard that is missing from the answer was rescued or cancelled. One of a job that is paused
+    or finishes early stays held until its worker gives it back: what is under way is settled,
+    nothing is lost.
     """
     rows = connection.execute(
-        text("""UPDATE shards s SET
+        text(f"""UPDATE shards s SET
             lease_until = clock_timestamp() + make_interval(secs => :lease_s)
           FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS h(id, fence), jobs j,
             stages t
           WHERE s.id = h.id AND s.fence = h.fence AND s.status = 'running'
             AND s.worker_id = :worker_id AND j.id = s.job_id AND t.id = s.stage_id
-            AND j.status IN ('running', 'piloting', 'paused')
-          RETURNING s.id, s.fence,
-            j.status = 'paused' OR t.ended_early IS NOT NULL AS halted"""),
+            AND (j.status IN ('running', 'piloting', 'paused')
+              OR (j.status = 'finalizing' AND j.finish_as IS NULL))
+          RETURNING s.id, s.fence, s.slow, (j.status IN ('paused', 'finalizing')
+            OR t.ended_early IS NOT NULL OR {pauses.held("j.project_id")}) AS halted"""),
         {
             "worker_id": worker_id, "lease_s": lease_s,
             "ids": [shard_id for shard_id, _ in held], "fences": [fence for _, fence in held],
         },
     )  # fmt: skip
-    return {(row.id, row.fence): row.halted for row in rows}
+    return {(row.id, row.fence): Standing(row.halted, row.slow) for row in rows}
 
 
 def settled_units(connection: Connection, shard: ShardRecord) -> set[int]:
@@ -289,6 +310,21 @@ def release(connection: Connection, shard_id: int, fence: int) -> bool:
     return released.rowcount == 1
 
 
+def release_unseen(connection: Connection, shard_id: int, worker_id: str) -> bool:
+    """running -> pending: the claim was committed, and its worker never heard of it.
+
+    Only for a shard the worker does not work on. Nothing was run, so nothing counts as lost.
+    """
+    return (
+        connection.execute(
+            text("""UPDATE shards SET status = 'pending', dispatched_at = NULL, lease_until = NULL
+              WHERE id = :id AND worker_id = :worker_id AND status = 'running'"""),
+            {"id": shard_id, "worker_id": worker_id},
+        ).rowcount
+        == 1
+    )
+
+
 def expired(connection: Connection, limit: int) -> list[ShardRecord]:
     """Lock and return running shards whose lease ran out (jobs that still run or were paused)."""
     rows = connection.execute(
@@ -359,17 +395,67 @@ def cancel_open(connection: Connection, job_id: str) -> int:
     ).rowcount
 
 
-def cancel_of_ended(connection: Connection, job_id: str) -> int:
-    """pending or dispatched -> cancelled, in stages that were ended early.
+def settle_ended(connection: Connection, job_id: str) -> int:
+    """Of stages that ended early: what does not run -> cancelled, and what runs past its time.
 
-    What runs goes on to its worker's next heartbeat, is settled and released, and cancelled then.
+    Late writes of the latter meet a raised fence.
     """
     return connection.execute(
-        text("""UPDATE shards s SET status = 'cancelled', fence = fence + 1, lease_until = NULL
-          FROM stages t WHERE t.job_id = :job_id AND t.ended_early IS NOT NULL
-          AND t.status = 'open' AND s.stage_id = t.id AND s.status IN ('pending', 'dispatched')"""),
+        text("""UPDATE shards s SET status = 'cancelled', fence = s.fence + 1, lease_until = NULL
+          FROM stages t WHERE s.job_id = :job_id AND t.id = s.stage_id
+          AND t.ended_early IS NOT NULL AND (s.status IN ('pending', 'dispatched')
+            OR (s.status = 'running' AND t.settle_until < clock_timestamp()))"""),
         {"job_id": job_id},
     ).rowcount
+
+
+def split_off(connection: Connection, shard_id: int, fence: int, units: Sequence[int]) -> bool:
+    """Move `units` (ascending, none of them begun) of a running shard to a new pending one.
+
+    The shard runs on with the others, and lists them, for whoever takes it over. False if the
+    fence is stale. Units that were moved already (the answer to a COMMIT was lost) stay moved.
+    """
+    own = connection.execute(
+        text("""SELECT CAST(:units AS bigint[]) <@ coalesce(only_units,
+            ARRAY(SELECT generate_series(first_unit, last_unit)))
+          FROM shards WHERE id = :id AND fence = :fence AND status = 'running' FOR UPDATE"""),
+        {"id": shard_id, "fence": fence, "units": list(units)},
+    ).scalar_one_or_none()
+    if own is None or (own and not _split_off(connection, shard_id, fence, units)):
+        return False
+    if own:
+        connection.execute(
+            text("""UPDATE shards SET only_units = ARRAY(
+                SELECT u FROM unnest(coalesce(only_units,
+                  ARRAY(SELECT generate_series(first_unit, last_unit)))) u
+                WHERE NOT u = ANY(CAST(:units AS bigint[])) ORDER BY u) WHERE id = :id"""),
+            {"id": shard_id, "units": list(units)},
+        )
+    return True
+
+
+def mark_slow(connection: Connection, *, factor: float, least_s: float, limit: int) -> list[str]:
+    """Mark running shards that take `factor` times as long as the median of their stage.
+
+    Only those with several units left, running for `least_s` at least, of stages with three done
+    shards. Their workers leave what is not begun to others. Returns the jobs.
+    """
+    rows = connection.execute(
+        text("""WITH late AS MATERIALIZED (SELECT s.id FROM shards s
+            JOIN stages t ON t.id = s.stage_id AND t.status = 'open' AND t.ended_early IS NULL
+            CROSS JOIN LATERAL (SELECT count(*) AS done, percentile_cont(0.5) WITHIN GROUP
+                (ORDER BY extract(epoch FROM d.done_at - d.claimed_at)) AS median_s
+              FROM (SELECT done_at, claimed_at FROM shards WHERE stage_id = s.stage_id
+                AND noted_no IS NOT NULL AND unit_count > 0 ORDER BY noted_no DESC LIMIT 200) d) m
+            WHERE s.status = 'running' AND NOT s.slow
+              AND s.unit_count - s.succeeded - s.failed > 1 AND m.done >= 3
+              AND extract(epoch FROM clock_timestamp() - s.claimed_at)
+                > greatest(:least_s, :factor * m.median_s)
+            LIMIT :limit FOR UPDATE OF s SKIP LOCKED)
+          UPDATE shards s SET slow = true FROM late WHERE s.id = late.id RETURNING s.job_id"""),
+        {"factor": factor, "least_s": least_s, "limit": limit},
+    )
+    return sorted({row.job_id for row in rows})
 
 
 def _by_wait(postponed: Mapping[int, float]) -> list[tuple[list[int], float]]:

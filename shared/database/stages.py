@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from shared.database import pauses
 from shared.database.engine import to_json
+from shared.database.readiness import INPUTS_READY, OPEN_ENDED
 from shared.database.workers import LIVE_S
 from shared.domain.columns import Column
 from shared.domain.wait_reason import Postponed, StageSituation, stage_wait
@@ -14,7 +16,7 @@ from shared.domain.wait_reason import Postponed, StageSituation, stage_wait
 _FIELDS = """id, job_id, plan_version, no, name, status, status_reason, spec, brief, capability,
   capability_version, queue, reads, columns, keys, max_failed, is_result, source_table_id,
   output_table_id, unit_count, missing, cut_units, fully_cut, ended_early, pilot_units,
-  succeeded, failed, skipped, cancelled, opened_at, closed_at"""
+  succeeded, failed, skipped, cancelled, opened_at, closed_at, streams"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class StageRecord:
     cancelled: int
     opened_at: datetime | None
     closed_at: datetime | None
+    streams: bool = False  # works off its table while rows are appended to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class NewStage:
     max_failed: float
     is_result: bool
     output_table_id: str
+    streams: bool = False
 
 
 def insert(connection: Connection, job_id: str, plan_version: int, stage: NewStage) -> None:
@@ -78,10 +82,11 @@ def insert(connection: Connection, job_id: str, plan_version: int, stage: NewSta
     connection.execute(
         text("""INSERT INTO stages (job_id, plan_version, no, name, status, spec, brief,
             capability, capability_version, queue, reads, columns, keys, max_failed, is_result,
-            output_table_id)
+            output_table_id, streams)
           VALUES (:job_id, :plan_version, :no, :name, 'waiting', CAST(:spec AS jsonb), :brief,
             :capability, :capability_version, :queue, CAST(:reads AS jsonb),
-            CAST(:columns AS jsonb), :keys, :max_failed, :is_result, :output_table_id)"""),
+            CAST(:columns AS jsonb), :keys, :max_failed, :is_result, :output_table_id,
+            :streams)"""),
         {
             "job_id": job_id, "plan_version": plan_version, "no": stage.no, "name": stage.name,
             "spec": to_json(stage.spec), "brief": stage.brief, "capability": stage.capability,
@@ -89,7 +94,7 @@ def insert(connection: Connection, job_id: str, plan_version: int, stage: NewSta
             "reads": to_json(stage.reads), "keys": list(stage.keys),
             "columns": to_json([column.to_json() for column in stage.columns]),
             "max_failed": stage.max_failed, "is_result": stage.is_result,
-            "output_table_id": stage.output_table_id,
+            "output_table_id": stage.output_table_id, "streams": stage.streams,
         },
     )  # fmt: skip
 
@@ -130,9 +135,10 @@ def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
     `status_reason` says why a stage does not go on right now (`shared/domain/wait_reason.py`).
     """
     rows = connection.execute(
-        text("""SELECT t.name, t.no, t.status, t.status_reason, t.capability, t.is_result,
+        text(f"""SELECT t.name, t.no, t.status, t.status_reason, t.capability, t.is_result,
             t.unit_count AS units, t.opened_at, t.closed_at, t.output_table_id, t.fully_cut,
             j.status AS job_status, j.status_reason AS job_reason,
+            {OPEN_ENDED} AND NOT t.fully_cut AS open_ended,
             CASE WHEN t.status IN ('open', 'sealing') THEN coalesce(s.succeeded, 0)
               ELSE t.succeeded END AS succeeded,
             CASE WHEN t.status IN ('open', 'sealing') THEN coalesce(s.failed, 0)
@@ -142,7 +148,8 @@ def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
             EXISTS (SELECT 1 FROM workers w WHERE w.stopped_at IS NULL
               AND w.seen_at > clock_timestamp() - make_interval(secs => :live)
               AND t.capability = ANY(w.capabilities)) AS has_worker,
-            CASE WHEN t.status = 'waiting' THEN (SELECT array_agg(r.key ORDER BY r.key)
+            CASE WHEN t.status = 'waiting' AND NOT {INPUTS_READY} THEN
+              (SELECT array_agg(r.key ORDER BY r.key)
               FROM jsonb_each_text(t.reads) r LEFT JOIN tables i ON i.id = r.value
               WHERE i.status IS DISTINCT FROM 'sealed') END AS unsealed_inputs,
             p.due_at AS next_due_at, a.code AS next_code, a.model AS next_model,
@@ -164,18 +171,17 @@ def progress(connection: Connection, job_id: str) -> list[dict[str, Any]]:
           WHERE t.job_id = :id ORDER BY t.no"""),
         {"id": job_id, "live": LIVE_S},
     ).mappings()
-    return [{**row, "status_reason": _wait_of(row)} for row in rows]
+    held = pauses.of_job(connection, job_id)
+    return [{**row, "status_reason": _wait_of(row, held)} for row in rows]
 
 
 def ready_to_open(connection: Connection, job_id: str) -> list[StageRecord]:
-    """Return waiting stages all of whose inputs are sealed, if the job runs or is piloting."""
+    """Return waiting stages whose inputs are ready, if the job runs or is piloting."""
     rows = connection.execute(
         text(f"""SELECT {_FIELDS} FROM stages t WHERE job_id = :id AND status = 'waiting'
           AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = t.job_id
             AND j.status IN ('running', 'piloting'))
-          AND NOT EXISTS (SELECT 1 FROM jsonb_each_text(t.reads) r
-            LEFT JOIN tables i ON i.id = r.value WHERE i.status IS DISTINCT FROM 'sealed')
-          ORDER BY no"""),
+          AND {INPUTS_READY} ORDER BY no"""),
         {"id": job_id},
     ).mappings()
     return [_record(row) for row in rows]
@@ -241,25 +247,40 @@ def note_cut(connection: Connection, stage_id: int, cut_from: int, cut_to: int) 
     )
 
 
-def end_early(connection: Connection, job_id: str, reason: dict[str, Any]) -> bool:
-    """Call every open stage fully cut: its shards are cancelled next, and it closes as it is."""
+def end_early(connection: Connection, job_id: str, reason: dict[str, Any], settle_s: float) -> bool:
+    """Call every open stage fully cut: nothing of it begins any more, and it closes as it is.
+
+    What runs may settle for `settle_s` (`shards.settle_ended`).
+    """
     return (
         connection.execute(
-            text("""UPDATE stages SET fully_cut = true, ended_early = CAST(:reason AS jsonb)
+            text("""UPDATE stages SET fully_cut = true, ended_early = CAST(:reason AS jsonb),
+                settle_until = clock_timestamp() + make_interval(secs => :settle_s)
               WHERE job_id = :id AND status = 'open' AND ended_early IS NULL"""),
-            {"id": job_id, "reason": to_json(reason)},
+            {"id": job_id, "reason": to_json(reason), "settle_s": settle_s},
         ).rowcount
         > 0
     )
+
+
+def abandon_waiting(connection: Connection, job_id: str, reason: dict[str, Any]) -> int:
+    """waiting -> abandoned for every stage that was never opened; return how many."""
+    return connection.execute(
+        text("""UPDATE stages SET status = 'abandoned', closed_at = clock_timestamp(),
+            status_reason = CAST(:reason AS jsonb)
+          WHERE job_id = :id AND status = 'waiting'"""),
+        {"id": job_id, "reason": to_json(reason)},
+    ).rowcount
 
 
 def begin_sealing(connection: Connection, job_id: str) -> list[int]:
     """open -> sealing for every fully cut stage without an open shard; return their ids."""
     return list(
         connection.execute(
-            text("""UPDATE stages t SET status = 'sealing' WHERE job_id = :id AND status = 'open'
-              AND fully_cut AND NOT EXISTS (SELECT 1 FROM shards s WHERE s.stage_id = t.id
-                AND s.status IN ('pending', 'dispatched', 'running')) RETURNING id"""),
+            text(f"""UPDATE stages t SET status = 'sealing' WHERE job_id = :id AND status = 'open'
+              AND fully_cut AND NOT {OPEN_ENDED} AND NOT EXISTS (SELECT 1 FROM shards s
+                WHERE s.stage_id = t.id AND s.status IN ('pending', 'dispatched', 'running'))
+              RETURNING id"""),
             {"id": job_id},
         ).scalars()
     )
@@ -340,7 +361,7 @@ def explain_wait(connection: Connection, stage_id: int, reason: dict[str, Any] |
     )
 
 
-def _wait_of(row: Any) -> dict[str, Any] | None:
+def _wait_of(row: Any, held: dict[str, Any] | None) -> dict[str, Any] | None:
     until = row["next_due_at"]
     return stage_wait(
         StageSituation(
@@ -362,6 +383,8 @@ def _wait_of(row: Any) -> dict[str, Any] | None:
             if until
             else None,
             fully_cut=row["fully_cut"],
+            held=held,
+            open_ended=row["open_ended"],
         )
     )
 

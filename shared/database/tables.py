@@ -168,7 +168,11 @@ def erase(connection: Connection, table_id: str) -> bool:
     ).one_or_none()
     if used:
         return False
-    connection.execute(text("DELETE FROM table_chunks WHERE table_id = :id"), {"id": table_id})
+    for part in ("table_chunks", "stream_batches", "stream_keys"):  # keys are data too
+        connection.execute(
+            text(f"DELETE FROM {part} WHERE table_id = :id"),
+            {"id": table_id},
+        )
     connection.execute(
         text("""UPDATE tables SET status = 'erased', sample = NULL, statistics = NULL,
           report = NULL WHERE id = :id"""),

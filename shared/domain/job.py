@@ -43,19 +43,25 @@ class Ending:
 
 
 def ending_of(
-    ledgers: Sequence[StageLedger], *, min_success: float, on_shortfall: str, finish_as: str | None
-) -> Ending:
+    ledgers: Sequence[StageLedger], *, min_success: float, on_shortfall: str,
+    finish_as: str | None, early: str | None = None,
+) -> Ending:  # fmt: skip
     """Apply the finish policy (01 section 5) to the ledgers of every stage.
 
     The lowest share of succeeded units over all stages decides; an abandoned stage has share 0,
     a closed stage without units 1. No succeeded unit in the result: failed, whatever the policy.
-    A job that was stopped ends as it was told (`finish_as`).
+    A job that was stopped ends as it was told (`finish_as`). One that finished early (`early` says
+    why: ``finalized``, ``deadline``) may not even have stages.
     """
     if finish_as is not None:
         return Ending(finish_as, None)
     abandoned = [ledger.name for ledger in ledgers if ledger.status == "abandoned"]
-    result = next(ledger for ledger in ledgers if ledger.is_result)
-    if result.status == "abandoned" or result.succeeded == 0:
+    result = next((ledger for ledger in ledgers if ledger.is_result), None)
+    if result is None or result.status == "abandoned" or result.succeeded == 0:
+        if early is not None:
+            return Ending("failed", _nothing_yet(early))
+        if result is None:
+            raise LookupError("a job without a result stage ended by itself")
         return Ending("failed", _no_result(result, abandoned))
     worst = min(ledgers, key=_share)
     if _share(worst) >= min_success:
@@ -72,6 +78,11 @@ def _share(ledger: StageLedger) -> float:
     if ledger.status == "abandoned":
         return 0.0
     return ledger.succeeded / ledger.units if ledger.units else 1.0
+
+
+def _nothing_yet(early: str) -> dict[str, Any]:
+    told = "The deadline passed" if early == "deadline" else "The job was finalized"
+    return {"code": "no_result", "detail": f"{told} before its result had a succeeded unit."}
 
 
 def _no_result(result: StageLedger, abandoned: list[str]) -> dict[str, Any]:

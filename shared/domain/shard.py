@@ -46,6 +46,23 @@ def cut_rows(
         yield ShardRange(first, first, count, first_row, min(count * spec.size, rows - first_row))
 
 
+def fair_shares(jobs: Mapping[str, tuple[str, float, float]]) -> dict[str, float]:
+    """Return each job's share of all slots; `jobs` has (project, project weight, priority) by id.
+
+    Projects share by their weights, however many jobs each has, and the jobs of a project share
+    what it gets by their priorities.
+    """
+    projects = {project: weight for project, weight, _ in jobs.values()}
+    priorities: dict[str, float] = {}
+    for project, _, priority in jobs.values():
+        priorities[project] = priorities.get(project, 0.0) + priority
+    total = sum(projects.values())
+    return {
+        id_: weight / total * priority / priorities[project]
+        for id_, (project, weight, priority) in jobs.items()
+    }
+
+
 def window(total_slots: int, weights: Mapping[str, float], job_id: str) -> int:
     """Return how many shards of this job may be out at once: 2 x slots x fair share, at least 2."""
     share = weights[job_id] / sum(weights.values())

@@ -35,6 +35,8 @@ class StageSituation:
     ready_shards: int  # due now, nobody has them
     postponed: Postponed | None  # None when nothing is to be tried again
     fully_cut: bool
+    open_ended: bool = False  # records may still come
+    held: dict[str, Any] | None = None  # why the whole project waits
 
 
 def stage_wait(stage: StageSituation) -> dict[str, Any] | None:
@@ -49,22 +51,30 @@ def stage_wait(stage: StageSituation) -> dict[str, Any] | None:
         if stage.unsealed_inputs:
             return {"kind": "inputs", "tables": list(stage.unsealed_inputs)}
         return {"kind": "planner"}
+    if stage.held:
+        return stage.held
     if stage.ready_shards and not stage.has_worker:
         return {"kind": "no_worker", "capability": stage.capability}
     if stage.ready_shards:
         return {"kind": "window"}
     if stage.postponed:
         return _postponed(stage.postponed)
+    if stage.open_ended:
+        return {"kind": "records"}
     return {"kind": "collector"} if stage.fully_cut else {"kind": "cutting"}
 
 
 def job_wait(
-    status: str, stored_reason: dict[str, Any] | None, stages: Sequence[dict[str, Any] | None]
-) -> dict[str, Any] | None:
+    status: str, stored_reason: dict[str, Any] | None, stages: Sequence[dict[str, Any] | None],
+    held: dict[str, Any] | None = None,
+) -> dict[str, Any] | None:  # fmt: skip
     """Return the job's own reason, else that of its first stage that waits while none runs.
 
-    `stages` holds the reasons of the stages that have not ended, None for one that runs.
+    `stages` holds the reasons of the stages that have not ended, None for one that runs. `held`
+    is why its whole project waits, where it does.
     """
+    if held and status in {"queued", "planning", "piloting", "running"}:
+        return held
     if stored_reason:
         return stored_reason
     if status in {"queued", "planning"}:

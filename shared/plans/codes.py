@@ -45,6 +45,7 @@ ERRORS: dict[str, str] = {
 WARNINGS: dict[str, str] = {
     "mentions_other_rows": "A template speaks of other rows; a subtask sees its own unit only.",
     "over_budget": "The expected price lies above the budget.",
+    "waits_for_end": "The stage reads a stream and cannot work before its records have ended.",
     "will_fold": "A unit is larger than one model call takes; it will be folded.",
 }
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -98,11 +99,11 @@ def batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the whole table from `first_row` on, one chunk at a time, internal columns included.
 
-    No transaction is open between two batches. `chunk_count` is for a table not sealed yet.
+    No transaction is open between two batches; a chunk is asked for again while Postgres blinks.
+    `chunk_count` is for a table not sealed yet.
     """
     for no in range(table.chunk_count if chunk_count is None else chunk_count):
-        with engine.connect() as connection:
-            chunk = tables.chunk_no(connection, table.id, no)
+        chunk = retrying(engine, partial(tables.chunk_no, table_id=table.id, no=no))
         if chunk is None:
             raise LookupError(f"chunk {no} of table {table.id} is gone")
         skip = max(0, first_row - chunk.first_row)

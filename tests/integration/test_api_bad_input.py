@@ -50,6 +50,13 @@ def inputs(**given: Any) -> Callable[[Api], TestResponse]:
     return lambda api: api.post("/v1/jobs", json={"goal": "redact", "inputs": given})
 
 
+STREAM: dict[str, Any] = {"stream": True, "columns": {"id": "integer"}, "key": "id"}
+
+
+def stream(**given: Any) -> Callable[[Api], TestResponse]:
+    return inputs(t={**STREAM, **given})
+
+
 def rows(*given: Any) -> Callable[[Api], TestResponse]:
     body = {"goal": "redact", "inputs": {"t": {"rows": list(given)}}}
     return lambda api: api.post(
@@ -207,9 +214,82 @@ MODELS = [
 
 LATER = [
     Case("webhook", job(webhook={"url": "http://x"}), 422, "invalid", "/webhook"),
-    Case("deadline", job(policy={"deadline_s": 5}), 422, "invalid", "/policy/deadline_s"),
+    Case("deadline", job(policy={"deadline_s": 0}), 422, "invalid", "/policy/deadline_s"),
     Case("url input", inputs(t={"url": "http://127.0.0.1/"}), 422, "invalid", "/inputs/t/url"),
-    Case("stream input", inputs(t={"stream": True}), 422, "invalid", "/inputs/t/stream"),
+    Case(
+        "stream without columns",
+        inputs(t={"stream": True, "key": "id"}),
+        422,
+        "invalid",
+        "/inputs/t/columns",
+    ),
+    Case(
+        "stream without key",
+        inputs(t={"stream": True, "columns": {"id": "integer"}}),
+        422,
+        "invalid",
+        "/inputs/t/key",
+    ),
+    Case("stream keyed by no column", stream(key="x"), 422, "invalid", "/inputs/t/key"),
+    Case(
+        "stream keyed by a number",
+        stream(columns={"id": "number"}),
+        422,
+        "invalid",
+        "/inputs/t/key",
+    ),
+    Case(
+        "column of no type",
+        stream(columns={"id": "integer", "a": "int"}),
+        422,
+        "invalid",
+        "/inputs/t/columns/a",
+    ),
+    Case(
+        "column without a name",
+        stream(columns={"id": "integer", "": "string"}),
+        422,
+        "invalid",
+        "/inputs/t/columns/",
+    ),
+    Case("stream from a table", stream(table=UNKNOWN_TABLE), 422, "invalid", "/inputs/t/table"),
+    Case("stream from a text", stream(text="x"), 422, "invalid", "/inputs/t/text"),
+    Case(
+        "stream row of another type",
+        stream(rows=[{"id": 1}, {"id": "b"}]),
+        422,
+        "invalid",
+        "/inputs/t/rows/1/id",
+    ),
+    Case(
+        "stream row of another column",
+        stream(rows=[{"id": 1, "z": 2}]),
+        422,
+        "invalid",
+        "/inputs/t/rows/0/z",
+    ),
+    Case(
+        "stream rows with one key",
+        stream(rows=[{"id": 1}, {"id": 1}]),
+        422,
+        "key_not_unique",
+        "/inputs/t/key",
+    ),
+    Case(
+        "columns without a stream",
+        inputs(t={"rows": [], "columns": {"id": "integer"}}),
+        422,
+        "invalid",
+        "/inputs/t/columns",
+    ),
+    Case("two streams", inputs(t=STREAM, u=STREAM), 422, "invalid", "/inputs/u/stream"),
+    Case(
+        "pilot of a stream",
+        job(inputs={"tickets": STREAM}, pilot={"units": 2}),
+        422,
+        "invalid",
+        "/pilot",
+    ),
 ]
 
 INPUTS = [

@@ -14,6 +14,7 @@ from services.collector.finalize_job import finalize_job
 from services.collector.report_pilot import report_pilot
 from services.planner.plan_job import Planner, plan_job
 from shared.database import job_control, shards, spend, stages
+from shared.database.shards import Standing
 from shared.domain.approval import needs_approval
 from shared.domain.budget import Ask, Budget, Exhausted, Spend
 from shared.settings import Settings
@@ -158,7 +159,7 @@ def test_a_shard_of_a_paused_job_is_neither_claimed_nor_lost_and_comes_back_at_o
         assert shards.due_unheard(tx, ["redact"], 10) == []
         assert shards.claim(tx, second, "w", ["redact"], 30.0, may_be_alone=False) is None
         key = (held.id, held.fence)
-        assert shards.extend_leases(tx, "w", [key], 30.0) == {key: True}
+        assert shards.extend_leases(tx, "w", [key], 30.0) == {key: Standing(halted=True)}
         assert shards.release(tx, *key)
 
     # and once it is resumed both are due, with no loss on record and no attempt burned
@@ -269,7 +270,7 @@ def test_what_cannot_be_edited_is_refused_with_a_pointer_and_changes_nothing(
     before = api.get(f"/v1/jobs/{job_id}").headers["ETag"]
     cases: list[tuple[Any, str]] = [
         ({"goal": "x"}, "/goal"),
-        ({"deadline_s": 5}, "/deadline_s"),
+        ({"deadline_s": "5"}, "/deadline_s"),
         ({"priority": 11}, "/priority"),
         ({"priority": "1"}, "/priority"),
         ({"budget": {"usd": -1}}, "/budget/usd"),

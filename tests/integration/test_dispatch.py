@@ -81,6 +81,19 @@ def test_priority_is_a_share_and_nobody_gets_less_than_two(
     assert out(urgent, idle) == [18, 2]
 
 
+def test_projects_share_by_weight_however_many_jobs_they_have(
+    database: Engine, settings: Settings, dispatch: Dispatch
+) -> None:
+    # given three jobs of one project, and one of another that weighs three times as much
+    live_worker(database, slots=12)
+    many = [running_job(database, settings, units=50, shard_size=1) for _ in range(3)]
+    single = running_job(database, settings, units=50, shard_size=1)
+    single.run("INSERT INTO projects (id, name, weight) VALUES ('prj_other', 'other', 3)")
+    single.run("UPDATE jobs SET project_id = 'prj_other' WHERE id = :id", id=single.id)
+    dispatch()
+    assert out(*many, single) == [2, 2, 2, 18]
+
+
 def test_what_nobody_claimed_goes_out_again_after_a_while(
     database: Engine, settings: Settings, dispatch: Dispatch
 ) -> None:

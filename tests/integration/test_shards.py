@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from shared.database import jobs, shards
-from shared.database.shards import Tries
+from shared.database.shards import Standing, Tries
 from shared.domain.outcome import Attempted, Settled
 from shared.settings import Settings
 from tests.integration.running_job import LEASE_S, RunningJob, outcome_of, running_job
@@ -159,12 +159,16 @@ def test_a_heartbeat_extends_only_what_is_still_held(job: RunningJob, database: 
     job.run("UPDATE shards SET fence = fence + 1 WHERE id = :id", id=taken.id)
     keys = [(one.id, one.fence) for one in (held, taken, other)] + [(10**9, 1)]
     with database.begin() as tx:
-        assert shards.extend_leases(tx, "wrk_a", keys, LEASE_S) == {(held.id, held.fence): False}
+        assert shards.extend_leases(tx, "wrk_a", keys, LEASE_S) == {
+            (held.id, held.fence): Standing(halted=False)
+        }
 
     # that of a paused job is held too, until its worker gives it back
     job.run("UPDATE jobs SET status = 'paused'")
     with database.begin() as tx:
-        assert shards.extend_leases(tx, "wrk_a", keys, LEASE_S) == {(held.id, held.fence): True}
+        assert shards.extend_leases(tx, "wrk_a", keys, LEASE_S) == {
+            (held.id, held.fence): Standing(halted=True)
+        }
 
 
 def test_cancelling_refuses_what_comes_after_it(job: RunningJob, database: Engine) -> None:

@@ -1,7 +1,7 @@
 """Which rows of which stage a request wants, and in which order they come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.api.problems import not_found
@@ -89,6 +89,13 @@ def choose(connection: Connection, job: JobRecord, wanted: Wanted) -> Chosen:
         return Chosen(wanted, None, None, None)
     source = tables.find(connection, input_id(stage))
     return Chosen(wanted, stage, _output(connection, stage), source, _others(connection, stage))
+
+
+def with_present_source(connection: Connection, chosen: Chosen) -> Chosen:
+    """Return the choice with its input as it is now, if rows were appended to it meanwhile."""
+    if chosen.source is None or chosen.source.status != "open":
+        return chosen
+    return replace(chosen, source=tables.find(connection, chosen.source.id))
 
 
 def _output(connection: Connection, stage: StageRecord) -> TableRecord | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from services.api.results.choice import LINEAGE_COLUMN, Chosen, Order
+from services.api.results.choice import LINEAGE_COLUMN, Chosen, Order, with_present_source
 from services.api.results.lineage import InputRows, lineage
 from shared.database import result_pages
 from shared.database.engine import Connection, Engine
@@ -136,6 +136,7 @@ def _noted_piece(
 def _rows_of_units(
     connection: Connection, chosen: Chosen, units: list[SettledUnit], start: Position
 ) -> list[Row]:
+    chosen = with_present_source(connection, chosen)
     inputs = InputRows(connection, chosen.source)
     found: list[Row] = []
     for unit in units:

@@ -1,4 +1,4 @@
-"""What is done with a job that exists: edit, pause, resume, approve, reject; and an estimate."""
+"""What is done with a job that exists: edit, pause, finalize, approve, ...; and an estimate."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +21,7 @@ from shared.actions.approve import approve_plan, reject_plan
 from shared.actions.edit_job import JobEdit, edit_job
 from shared.actions.edit_plan import replace_plan
 from shared.actions.estimate import estimate_job
+from shared.actions.finalize import finalize_job
 from shared.actions.pause import pause_job
 from shared.actions.refusals import Invalid
 from shared.actions.resume import resume_job
@@ -52,11 +53,12 @@ def estimate() -> Response:
 @blueprint.patch("/<job_id>")
 @needs("jobs:write")
 def edit(job_id: str) -> Response:
-    """Change budget, priority and labels of a job that is not final."""
+    """Change budget, deadline, priority and labels of a job that is not final."""
     _known(job_id)
     versions = preconditions.versions(preconditions.required())
     data = _load(JobEditSchema(), json_body()[1])
-    wanted = JobEdit(data["budget"], data["labels"], data["priority"])
+    policy = {name: data[name] for name in ("deadline_s",) if name in data}
+    wanted = JobEdit(data["budget"], data["labels"], data["priority"], policy)
     shown: list[Response] = []
 
     def before_commit(connection: Connection, job: JobRecord) -> None:
@@ -86,6 +88,19 @@ def resume(job_id: str) -> Response:
         lambda commit: resume_job(wired().engine, actor(), job_id, commit),
         PlanJob(job_id),
         DispatchJob(job_id),
+        CollectJob(job_id),
+    )
+
+
+@blueprint.post("/<job_id>/finalize")
+@needs("jobs:write")
+def finalize(job_id: str) -> Response:
+    """End a job now with what is there."""
+    raw = _no_fields(job_id)
+    settle_s = wired().settings.finish_settle_s
+    return _act(
+        raw,
+        lambda commit: finalize_job(wired().engine, actor(), job_id, settle_s, commit),
         CollectJob(job_id),
     )
 

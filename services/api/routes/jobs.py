@@ -16,7 +16,9 @@ from services.api.problems import invalid, not_found
 from services.api.views.jobs import job_object, job_objects
 from services.api.wired import wired
 from shared.actions.cancel import cancel_job
+from shared.actions.delete_job import delete_job
 from shared.actions.job_request import JobRequest
+from shared.actions.refusals import Gone
 from shared.actions.submit import submit_job
 from shared.database import job_list, jobs
 from shared.database.engine import Connection
@@ -110,13 +112,13 @@ def get_job(job_id: str) -> Response:
 def _await_end(job_id: str, wait_s: int) -> JobRecord:
     """Look at the job until it is final or the time is over; at once when too many wait."""
     deadline = time.monotonic() + wait_s
-    job = find_job(job_id)
+    job = find_job(job_id, deleted=True)
     if job.status in FINAL or not wait_s or not wired().waiters.acquire(blocking=False):
         return job
     try:
         while job.status not in FINAL and (left := deadline - time.monotonic()) > 0:
             _pause(min(_WAIT_STEP_S, left))
-            job = find_job(job_id)
+            job = find_job(job_id, deleted=True)
     finally:
         wired().waiters.release()
     return job
@@ -150,11 +152,24 @@ def _cancel(job_id: str, remember: Remember) -> Given:
     return Given(_ACCEPTED, body, {})
 
 
-def find_job(job_id: str) -> JobRecord:
-    """Return a job of the actor's project, or 404."""
+@blueprint.delete("/<job_id>")
+@needs("jobs:write")
+def delete(job_id: str) -> Response:
+    """Delete a final job; what it made is erased soon after."""
+    query.known()
+    query.require_id(job_id, "job", "job")
+    job = delete_job(wired().engine, actor(), job_id)
+    with wired().engine.connect() as connection:
+        return answer(job_object(connection, job), _ACCEPTED)
+
+
+def find_job(job_id: str, *, deleted: bool = False) -> JobRecord:
+    """Return a job of the actor's project, or 404; of a deleted one the tombstone, or 410."""
     query.require_id(job_id, "job", "job")
     with wired().engine.connect() as connection:
         job = jobs.find(connection, job_id, actor().project_id)
     if job is None:
         raise not_found("job")
+    if job.deleted_at is not None and not deleted:
+        raise Gone("job")
     return job

@@ -124,6 +124,8 @@ class JobSchema(Schema):
     created_at = fields.String(required=True)
     started_at = _text(required=True)
     finished_at = _text(required=True)
+    deadline_at = _text(required=True)
+    deleted_at = _text(required=True)
     plan = fields.Nested(PlanMarkSchema, required=True, allow_none=True)
     progress = fields.Nested(ProgressSchema, required=True)
     coverage = fields.Nested(CoverageSchema, required=True, allow_none=True)
@@ -253,6 +255,66 @@ class TableSchema(TableBriefSchema):
 
     statistics = fields.Raw(required=True, allow_none=True)
     sample = fields.Raw(required=True, allow_none=True)
+
+
+class RejectedSchema(Schema):
+    """A record that was not accepted: its place, and where in it the fault is."""
+
+    index = fields.Integer(metadata={"description": "In a JSON array, from 0."})
+    line = fields.Integer(metadata={"description": "Of lines, from 1."})
+    pointer = fields.String(required=True, metadata={"description": "JSON Pointer in the record"})
+    detail = fields.String(required=True)
+
+
+class AppendedSchema(Schema):
+    """What became of the records of one request; up to 1,000 rejected ones are told."""
+
+    accepted = fields.Integer(required=True)
+    duplicates = fields.Integer(required=True)
+    rejected = fields.List(fields.Nested(RejectedSchema), required=True)
+    rejected_total = fields.Integer(required=True)
+
+
+class RecordSchema(Schema):
+    """A record and what came of it; `outcome` is null while it is not settled."""
+
+    key = fields.String(required=True)
+    row = fields.Integer(required=True)
+    stage = _text(required=True)
+    unit = fields.Integer(required=True, allow_none=True)
+    outcome = _text(required=True)
+    output = fields.Raw(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The row it gave, or a list where the stage emits many."},
+    )
+    error = fields.Raw(required=True, allow_none=True)
+    attempt = fields.Integer(required=True, allow_none=True)
+    accepted_at = fields.String(required=True)
+    settled_at = _text(required=True)
+    latency_ms = fields.Integer(required=True, allow_none=True)
+
+
+class LatencySchema(Schema):
+    """Accepted to settled, of so many of the last 10,000 records."""
+
+    settled = fields.Integer(required=True)
+    p50_ms = fields.Integer(required=True, allow_none=True)
+    p99_ms = fields.Integer(required=True, allow_none=True)
+
+
+class StreamSchema(Schema):
+    """How the stream of a job stands."""
+
+    input = fields.String(required=True)
+    table = fields.String(required=True)
+    key = fields.String(required=True)
+    columns = fields.List(fields.Nested(ColumnSchema), required=True)
+    accepted = fields.Integer(required=True)
+    unsettled = fields.Integer(required=True)
+    ended_at = _text(required=True)
+    sealed_at = _text(required=True)
+    latency = fields.Nested(LatencySchema, required=True, allow_none=True)
 
 
 class CapabilitySchema(Schema):

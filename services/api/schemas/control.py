@@ -2,10 +2,18 @@
 
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
-from services.api.schemas.job_request import MAX_LABELS, label_name
-from services.api.schemas.strict import Fraction, Named, NotYet, StrictSchema, Text
+from services.api.schemas.job_request import (
+    MAX_INPUTS,
+    MAX_LABELS,
+    Deadline,
+    InputSchema,
+    PolicySchema,
+    input_name,
+    label_name,
+)
+from services.api.schemas.strict import AnyObject, Fraction, Named, StrictSchema, Text
 from shared.contracts.plan_fields import WholeNumber
 
 
@@ -29,7 +37,7 @@ class JobEditSchema(StrictSchema):
         load_default=dict,
         metadata={"description": "Labels to set; null removes one."},
     )
-    deadline_s = NotYet()
+    deadline_s = Deadline(allow_none=True)
 
 
 class PlanEditSchema(StrictSchema):
@@ -44,3 +52,74 @@ class RejectionSchema(StrictSchema):
     """Why a plan is rejected; it becomes the detail of the job's error."""
 
     reason = Text(2_000, allow_none=True, load_default=None)
+
+
+class SelectedSchema(StrictSchema):
+    """Failed units by their code."""
+
+    error_code = Text(100, required=True)
+
+
+class Select(fields.Field[Any]):
+    """What a retry runs again: the word ``failed``, or an object with an error code."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if value == "failed":
+            return value
+        if isinstance(value, dict):
+            return dict(SelectedSchema().load(value))
+        raise ValidationError('Write "failed" or {"error_code": "..."}.')
+
+
+class OverridesSchema(StrictSchema):
+    """Parameters for the units that run again; what was good stays as it is."""
+
+    model = Text(200)
+    max_output_tokens = WholeNumber(validate=validate.Range(1, 10**7))
+
+
+class RetrySchema(StrictSchema):
+    """What of a final job runs again, and how."""
+
+    select = Select(
+        load_default="failed",
+        metadata={
+            "anyOf": [
+                {"const": "failed"},
+                {
+                    "type": "object",
+                    "properties": {"error_code": {"type": "string"}},
+                    "required": ["error_code"],
+                    "additionalProperties": False,
+                },
+            ],
+            "description": "Units that were never run are run in any case.",
+        },
+    )
+    overrides = fields.Nested(OverridesSchema, load_default=dict)
+
+
+class PolicyChangesSchema(PolicySchema):
+    """Fields of a policy that change; what is silent stays."""
+
+
+class ForkSchema(StrictSchema):
+    """What differs from the job that is forked; what is silent stays."""
+
+    inputs = Named(
+        input_name,
+        fields.Nested(InputSchema),
+        MAX_INPUTS,
+        load_default=dict,
+        metadata={"description": "In place of those of their names, or beside them."},
+    )
+    plan = AnyObject(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "A plan document; it is checked by the linter."},
+    )
+    policy = fields.Nested(
+        PolicyChangesSchema(partial=True),
+        load_default=dict,
+        metadata={"description": "Only the fields that change."},
+    )

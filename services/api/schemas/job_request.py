@@ -17,6 +17,8 @@ from services.api.schemas.strict import (
 )
 from shared.contracts.json_values import value_findings
 from shared.contracts.plan_fields import WholeNumber, table_name
+from shared.domain.columns import COLUMN_TYPES
+from shared.domain.stream import KEY_TYPES
 
 MAX_GOAL = 20_000
 MAX_INPUTS = 20
@@ -25,7 +27,8 @@ _TABLE_ID = re.compile(r"tbl_[0-9a-hjkmnp-tv-z]{26}\Z")
 DEFAULT_PILOT = 20
 _COLUMN = 500
 _MODEL = 200
-_SOURCES = ("rows", "text", "table", "url", "stream")
+_SOURCES = ("rows", "text", "table", "url")
+MOST_COLUMNS = 2_000
 
 
 def input_name(name: str) -> None:
@@ -39,6 +42,29 @@ def label_name(name: str) -> None:
         raise ValidationError("A label's name is 1 to 100 characters without NUL.")
 
 
+def column_name(name: str) -> None:
+    """Refuse names of columns that are empty, long or cannot be stored."""
+    if not 1 <= len(name) <= _COLUMN or value_findings(name):
+        raise ValidationError(f"A column's name is 1 to {_COLUMN} characters without NUL.")
+
+
+def _check_stream(data: dict[str, Any]) -> None:
+    """Refuse a stream whose records could not be checked or told apart."""
+    wrong: dict[str, list[str]] = {}
+    columns, key = data.get("columns"), data.get("key")
+    if not columns:
+        wrong["columns"] = ["A stream declares its columns: {name: type, ...}."]
+    if key is None:
+        wrong["key"] = ["A stream names the column that tells its records apart."]
+    elif columns and columns.get(key) not in KEY_TYPES:
+        wrong["key"] = [f"The key is a declared column of type {' or '.join(KEY_TYPES)}."]
+    for name in ("text", "table", "format"):
+        if data.get(name) is not None:
+            wrong[name] = ["A stream may start with `rows` only; leave this out."]
+    if wrong:
+        raise ValidationError(wrong)
+
+
 class Rows(fields.Field[list[Any]]):
     """A JSON array of objects; the rows themselves are checked when they are stored."""
 
@@ -49,7 +75,10 @@ class Rows(fields.Field[list[Any]]):
 
 
 class InputSchema(StrictSchema):
-    """One input: `rows`, `table` or `text`, or a file of the same name in a multipart body."""
+    """One input: `rows`, `table` or `text`, or a file of the same name in a multipart body.
+
+    Or a `stream` of records with declared `columns` and a `key`, that may start with `rows`.
+    """
 
     rows = Rows(metadata={"description": "Objects; columns are joined, what is missing is null."})
     table = fields.String(metadata={"description": "Id of an uploaded table."})
@@ -61,17 +90,31 @@ class InputSchema(StrictSchema):
     )
     format = Text(20, metadata={"description": "Format of the file of this name (multipart)."})
     url = NotYet()
-    stream = Flag()
-    columns = NotYet()
+    stream = Flag(metadata={"description": "Records may be appended until they are ended."})
+    columns = Named(
+        column_name,
+        Choice(COLUMN_TYPES),
+        MOST_COLUMNS,
+        metadata={"description": "Types of the columns of a stream, by name."},
+    )
 
     @validates_schema
     def _one_source(self, data: dict[str, Any], **_: Any) -> None:
-        if data.pop("stream", False):
-            raise ValidationError("Streaming inputs are not available in this version.", "stream")
+        if data.get("stream"):
+            _check_stream(data)
+        elif "columns" in data:
+            raise ValidationError("Only a stream declares its columns.", "columns")
         if len([name for name in _SOURCES if data.get(name) is not None]) > 1:
-            raise ValidationError("Give one source only: rows, table or text.")
+            raise ValidationError("Give one source only: rows, table, text, or a stream.")
         if "table" in data and not _TABLE_ID.match(data["table"]):
             data["table"] = ""  # an id of another kind is an unknown table: 404, not a bad field
+
+
+class Deadline(Fraction):
+    """Seconds after a job's creation, at least a tenth."""
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(0.1, 10**9, **rest)
 
 
 class BudgetSchema(StrictSchema):
@@ -87,7 +130,11 @@ class PolicySchema(StrictSchema):
 
     min_success = Fraction(0, 1, load_default=1.0)
     on_shortfall = Choice(("partial", "failed"), load_default="partial")
-    deadline_s = NotYet()
+    deadline_s = Deadline(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "Seconds after its creation; then it ends with what it has."},
+    )
     max_rounds = WholeNumber(load_default=3, validate=validate.Range(1, 100))
     max_pack = WholeNumber(load_default=1, validate=validate.Range(1, 1_000))
     reuse = Choice(("parent", "project", "none"), load_default="parent")
@@ -122,6 +169,15 @@ class PilotSchema(StrictSchema):
         limits = data.get("auto_approve")
         if limits is not None and all(value is None for value in limits.values()):
             raise ValidationError("Give a limit: max_usd, min_success or both.", "auto_approve")
+
+
+def _check_streams(data: dict[str, Any]) -> None:
+    streaming = [name for name, item in (data.get("inputs") or {}).items() if item.get("stream")]
+    if len(streaming) > 1:
+        raise ValidationError({"inputs": {streaming[1]: {"stream": ["One input is a stream."]}}})
+    if streaming and (data.get("pilot") is not None or data.get("approval") == "pilot"):
+        where = "pilot" if data.get("pilot") is not None else "approval"
+        raise ValidationError("A pilot needs rows that are there; a stream has none yet.", where)
 
 
 class JobRequestSchema(StrictSchema):
@@ -165,6 +221,7 @@ class JobRequestSchema(StrictSchema):
             raise ValidationError("`given` needs a plan.", "planning")
         if data.get("planning") in ("rules", "model", "direct") and plan is not None:
             raise ValidationError("With a plan, planning is `given` or `auto`.", "planning")
+        _check_streams(data)
 
     @post_load
     def _nothing_is_empty(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.api.answers import milliseconds, moment
 from shared.actions.estimate import Estimate
-from shared.database import job_list, jobs, spend, stages
+from shared.database import job_list, jobs, pauses, spend, stages
 from shared.database.engine import Connection
 from shared.database.jobs import JobRecord
 from shared.database.plans import PlanRecord
@@ -21,17 +21,20 @@ _COUNTS = ("units", "succeeded", "failed", "skipped", "cancelled")
 
 def job_object(connection: Connection, job: JobRecord) -> dict[str, Any]:
     """Return one job with its progress, why it waits, and the columns of its result."""
-    progress = jobs.progress(connection, job.id)
+    progress = (
+        jobs.progress(connection, job.id) if job.coverage is None else _final_progress(job.coverage)
+    )
     columns = job_list.columns_of(connection, _result_tables([job]))
     shown = _job(job, progress, columns, spend.cost_unknown(connection, [job.id]))
     if job.finished_at is None:
+        held = pauses.reason(connection, job.project_id)
         ended = ("closed", "abandoned")
         waits = [
             None if row["running"] else row["status_reason"]
             for row in stages.progress(connection, job.id)
             if row["status"] not in ended
         ]
-        shown["status_reason"] = job_wait(job.status, job.status_reason, waits)
+        shown["status_reason"] = job_wait(job.status, job.status_reason, waits, held)
     return shown
 
 
@@ -145,6 +148,8 @@ def _job(
         "created_at": moment(job.created_at),
         "started_at": moment(job.started_at),
         "finished_at": moment(job.finished_at),
+        "deadline_at": moment(job.deadline_at),
+        "deleted_at": moment(job.deleted_at),
         "plan": None
         if job.plan_version is None
         else {"version": job.plan_version, "hash": job.plan_hash},
@@ -163,16 +168,18 @@ def _job(
             "columns": columns.get(job.result_table_id, []),
         },
         "error": job.error,
-        "links": _links(job.id),
+        "links": _links(job),
     }
 
 
-def _links(job_id: str) -> dict[str, str]:
-    own = f"/v1/jobs/{job_id}"
+def _links(job: JobRecord) -> dict[str, str]:
+    own = f"/v1/jobs/{job.id}"
     parts = (
         "plan", "stages", "subtasks", "failures", "results", "events", "cancel", "pause", "resume",
+        "finalize", "retry", "fork",
     )  # fmt: skip
-    return {"self": own} | {part: f"{own}/{part}" for part in parts}
+    more = () if job.mode == "batch" else ("records",)
+    return {"self": own} | {part: f"{own}/{part}" for part in (*parts, *more)}
 
 
 def _result_tables(page: list[JobRecord]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`apwa jobs`: list, show, watch, read and cancel jobs."""
+"""`apwa jobs`: list, show, watch, read and cancel jobs; what steers them is in `steer`."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from services.cli.commands import steer
 from services.cli.exits import OF_STATUS
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
 from services.cli.results import FORMATS, format_for, save_results
@@ -14,7 +15,9 @@ from services.cli.target import require_client
 from services.cli.terminal import out, print_json, say
 from services.cli.watching import stages_of, watch
 
-app = typer.Typer(help="Jobs: list, show, watch, results, cancel.", no_args_is_help=True)
+app = typer.Typer(help="Jobs: list, show, watch, results, steer.", no_args_is_help=True)
+for verb in (steer.pause, steer.resume, steer.finalize, steer.retry, steer.fork, steer.delete):
+    app.command()(verb)
 JobId = Annotated[str, typer.Argument(help="Id of a job, job_...")]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from shared.contracts.findings import Finding, warning
 from shared.plans.price import price
+from shared.plans.streaming import open_inputs, works_while_open
 from shared.plans.view import PlanView
 
 _OTHER_ROWS = re.compile(
@@ -16,8 +17,9 @@ _OTHER_ROWS = re.compile(
 
 
 def check_advice(view: PlanView) -> Iterator[Finding]:
-    """Yield `will_fold` and `mentions_other_rows`."""
+    """Yield `will_fold`, `waits_for_end` and `mentions_other_rows`."""
     yield from _folding(view)
+    yield from _waiting(view)
     for stage in view.stages():
         template = stage.stage.template
         if template is None or stage.stage.unit.kind == "table":
@@ -30,6 +32,18 @@ def check_advice(view: PlanView) -> Iterator[Finding]:
                     "brief, a one-row table, or a larger unit."
                 )
                 yield warning("mentions_other_rows", stage.pointer("template", part), detail)
+
+
+def _waiting(view: PlanView) -> Iterator[Finding]:
+    still_open = open_inputs(view.facts)
+    for stage in view.stages():
+        reads = still_open.intersection(stage.stage.over)
+        if reads and not works_while_open(stage.stage, view.facts):
+            detail = (
+                f"`{min(reads)}` is a stream: units of one row without overlap run as records "
+                "come, this stage only once they have ended."
+            )
+            yield warning("waits_for_end", stage.pointer("unit"), detail)
 
 
 def _folding(view: PlanView) -> Iterator[Finding]:

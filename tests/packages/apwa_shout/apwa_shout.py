@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sqlite3
@@ -56,6 +57,10 @@ def run_moody(unit, context):
         time.sleep(600)
     elif do == "nap":
         time.sleep(row["nap_s"])
+    elif do == "burn":
+        ends_at = time.monotonic() + row["nap_s"]
+        while time.monotonic() < ends_at:
+            sum(range(10_000))
     elif do == "wait":
         while not os.path.exists(context.params["gate"]):
             time.sleep(0.02)
@@ -74,9 +79,16 @@ async def run_moody_on_loop(unit, context):
     note(context, unit)
     if do == "hang":
         await asyncio.sleep(600)
+    if do == "hold":
+        hold_the_interpreter(unit.rows[0]["nap_s"])
     if do == "cancel":
         raise asyncio.CancelledError
     return said(do, context)
+
+
+def hold_the_interpreter(seconds):
+    """Let no thread of this process run Python meanwhile, as one long call of C does."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
 
 
 def said(do, context):

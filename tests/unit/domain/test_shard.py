@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.plan import UnitSpec
-from shared.domain.shard import cut_rows, shard_size, unit_total, window
+from shared.domain.shard import cut_rows, fair_shares, shard_size, unit_total, window
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,9 @@ def test_a_window_is_twice_the_slots_by_fair_share_and_at_least_two() -> None:
     crowd = {str(number): 1.0 for number in range(100)}
     assert window(8, crowd, "7") == 2
     assert window(0, {"only": 1.0}, "only") == 2
+
+
+def test_projects_share_by_weight_and_their_jobs_by_priority() -> None:
+    jobs = {"a": ("one", 1, 9), "b": ("one", 1, 1), "c": ("two", 3, 5)}
+    assert fair_shares(jobs) == pytest.approx({"a": 0.225, "b": 0.025, "c": 0.75})
+    assert fair_shares({}) == {}

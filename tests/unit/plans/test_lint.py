@@ -488,7 +488,7 @@ def test_a_bad_plan_gets_its_own_code_and_pointer(
 
 def test_every_code_of_a_refusal_but_rare_types_is_shown_by_a_bad_plan() -> None:
     shown = {code for case in BAD for code, _ in case[3]}
-    warnings = {"will_fold", "over_budget", "mentions_other_rows"}
+    warnings = {"will_fold", "over_budget", "mentions_other_rows", "waits_for_end"}
     assert set(CODES) - shown - warnings == {"sql_unsupported_type"}
 
 
