@@ -48,11 +48,6 @@ def revoke_key(
     return revoked
 
 
-def key_is_usable(connection: Connection, secret: str) -> bool:
-    """Return True when the secret belongs to a key that is neither revoked nor expired."""
-    return keys.find_live(connection, hash_of(secret)) is not None
-
-
 def ensure_default_project(connection: Connection) -> str:
     """Return the id of the project `default`, which is made at first use."""
     return keys.insert_project(connection, new_id("prj"), DEFAULT_PROJECT)

@@ -47,15 +47,6 @@ def find_live(connection: Connection, key_hash: str) -> KeyRecord | None:
     return KeyRecord(**{**row, "scopes": tuple(row["scopes"])}) if row else None
 
 
-def of_project(connection: Connection, project_id: str) -> list[KeyRecord]:
-    """Return every key of a project, newest first."""
-    rows = connection.execute(
-        text(f"SELECT {_FIELDS} FROM api_keys WHERE project_id = :project_id ORDER BY id DESC"),
-        {"project_id": project_id},
-    ).mappings()
-    return [KeyRecord(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]
-
-
 def note_use(connection: Connection, key_id: str) -> None:
     """Write down that the key was used, at most once a minute."""
     connection.execute(

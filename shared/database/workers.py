@@ -1,7 +1,6 @@
 """Worker processes as they report themselves, and the capability manifests they bring."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -50,28 +49,6 @@ def live_slots(connection: Connection) -> int:
             {"live": LIVE_S},
         ).scalar_one()
     )
-
-
-def live_capabilities(connection: Connection) -> set[str]:
-    """Return the names of capabilities some live worker has."""
-    return set(
-        connection.execute(
-            text("""SELECT DISTINCT unnest(capabilities) FROM workers WHERE stopped_at IS NULL
-              AND seen_at > clock_timestamp() - make_interval(secs => :live)"""),
-            {"live": LIVE_S},
-        ).scalars()
-    )
-
-
-def live(connection: Connection) -> list[dict[str, Any]]:
-    """Return the workers seen lately."""
-    rows = connection.execute(
-        text("""SELECT id, host, pid, capabilities, slots, busy, started_at, seen_at, last_claim_at
-          FROM workers WHERE stopped_at IS NULL
-          AND seen_at > clock_timestamp() - make_interval(secs => :live) ORDER BY id"""),
-        {"live": LIVE_S},
-    ).mappings()
-    return [dict(row) for row in rows]
 
 
 def sweep(connection: Connection, older_than_s: float) -> int:
