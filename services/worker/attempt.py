@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.worker.breathing import Breathing, unhurried
 from services.worker.child_pool import ChildDied, ChildPool, Raised, kept_text, raised
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Context, Returned, Unit
@@ -30,9 +31,9 @@ async def attempt_on_loop(run: StageRun, unit: Unit, context: Context) -> Answer
     started = time.monotonic()
     try:
         async with asyncio.timeout(context.timeout_s):
-            returned = run.capability.run(unit, context)
+            returned = unhurried(lambda: run.capability.run(unit, context))
             if inspect.isawaitable(returned):
-                returned = await returned
+                returned = await Breathing(returned)
     except TimeoutError:
         returned = _timed_out(context.timeout_s)
     except asyncio.CancelledError as error:
@@ -52,7 +53,7 @@ async def attempt_pack(
     packer: Any = run.capability
     try:
         async with asyncio.timeout(contexts[0].timeout_s * 2):  # a pack may be halved and repeated
-            returned = await packer.run_pack(units, contexts)
+            returned = await Breathing(packer.run_pack(units, contexts))
     except TimeoutError:
         returned = [_timed_out(contexts[0].timeout_s)] * len(units)
     except Exception as error:  # noqa: BLE001 - its exception is the outcome of them all
