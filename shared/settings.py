@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from environs import Env, EnvValidationError
 from marshmallow import ValidationError, validate
 
+from shared.seams import parse
+
 PREFIX = "APWA_"
 FOREIGN_NAMES = {  # names that other tools gave meaning to
     "openai_api_key": "OPENAI_API_KEY",
@@ -57,6 +59,15 @@ class Settings:
     )
     log_format: str = _setting(
         "json", "One JSON object per line, or coloured text", choices=("json", "console")
+    )
+
+    mode: str = _setting(
+        "production",
+        "What only tests may do, as faults, is refused in production",
+        choices=("production", "development"),
+    )
+    faults: str = _setting(
+        "", "Faults to make happen at seams of the code, as worker_after_call:kill@3"
     )
 
     api_host: str = _setting("127.0.0.1", "Address the API listens on")
@@ -351,7 +362,19 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if settings.api_url and not settings.api_key:
         problems.append("APWA_API_KEY: must be set when APWA_API_URL is")
-    return problems + _network_problems(settings.allow_networks)
+    return problems + _network_problems(settings.allow_networks) + _fault_problems(settings)
+
+
+def _fault_problems(settings: Settings) -> list[str]:
+    if not settings.faults:
+        return []
+    if settings.mode == "production":
+        return ["APWA_FAULTS: refused unless APWA_MODE=development"]
+    try:
+        parse(settings.faults)
+    except ValueError as error:
+        return [f"APWA_FAULTS: {error}"]
+    return []
 
 
 def _network_problems(text: str) -> list[str]:

@@ -24,6 +24,7 @@ from shared.broker.app import make_app
 from shared.broker.canary import Canary
 from shared.broker.ring import Ringer
 from shared.database.engine import Engine, connect
+from shared.seams import arm
 from shared.settings import Settings
 
 STATEMENT_TIMEOUT_S = 30.0
@@ -31,6 +32,7 @@ STATEMENT_TIMEOUT_S = 30.0
 
 def create_app(settings: Settings) -> Flask:
     """Return the WSGI application; nothing connects to a store before the first request."""
+    arm(settings.faults)
     app = Flask(__name__, static_folder=None)
     app.request_class = ApiRequest
     app.url_map.strict_slashes = True

@@ -24,6 +24,7 @@ from shared.log import configure_logging
 from shared.messages.collect_job import CollectJob
 from shared.messages.dispatch_job import DispatchJob
 from shared.messages.plan_job import PlanJob
+from shared.seams import arm
 from shared.settings import load_settings
 
 COLLECTING_THREADS = 2
@@ -34,6 +35,7 @@ AUDIT_S = 60.0
 def main() -> None:
     """Run the collector until it is told to stop."""
     settings = load_settings()
+    arm(settings.faults)
     configure_logging(settings, "collector")
     engine = connect(
         settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-collector",

@@ -18,6 +18,7 @@ from shared.database.engine import Connection
 from shared.database.jobs import FinalRecord, JobRecord
 from shared.database.stages import StageRecord
 from shared.domain.job import StageLedger, ending_of
+from shared.seams import reach
 
 Finalized = Literal["finished", "replanning"]
 
@@ -46,6 +47,7 @@ def finalize_job(tx: Connection, job_id: str) -> Finalized | None:
             events.append(tx, job_id, "job.replanning", actor="collector", data=data)
             return "replanning"
     _write_record(tx, job, found)
+    reach("collector_before_commit")
     return "finished"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.database import results, tables
 from shared.database.engine import Engine
 from shared.database.stages import StageRecord
+from shared.seams import reach
 from shared.settings import Settings
 from shared.tables.arrow import encode_chunk, rows_to_batch
 from shared.tables.statistics import TableStatistics
@@ -39,6 +40,7 @@ def seal_stage(engine: Engine, settings: Settings, stage: StageRecord) -> Sealed
         rows = [row for item in found for row in item.rows]
         units = [item.unit for item in found for _ in item.rows]
         writer.add(with_units(rows_to_batch(rows, stage.columns), units), last_unit=unit)
+        reach("collector_mid_seal")
     writer.finish()
     return _describe(engine, stage)
 

@@ -22,6 +22,7 @@ from shared.log import configure_logging, get_logger
 from shared.messages.collect_job import CollectJob
 from shared.messages.dispatch_job import DispatchJob
 from shared.messages.plan_job import PlanJob
+from shared.seams import arm
 from shared.settings import load_settings
 
 PLANNING_THREADS = 3
@@ -34,6 +35,7 @@ STREAM_LOOK_S = 0.05  # records of a stream are looked for no more often
 def main() -> None:
     """Run the planner until it is told to stop."""
     settings = load_settings()
+    arm(settings.faults)
     configure_logging(settings, "planner")
     engine = connect(
         settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-planner",

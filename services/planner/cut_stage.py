@@ -11,6 +11,7 @@ from shared.domain.pilot import around
 from shared.domain.plan import UnitSpec
 from shared.domain.shard import ShardRange, cut_rows, shard_size
 from shared.log import get_logger
+from shared.seams import reach
 from shared.settings import Settings
 from shared.tables.unit_runs import UnitRun, unit_runs
 
@@ -40,6 +41,7 @@ def cut_stage(
         if not retrying(engine, _write(stage, batch, cut, end)):
             return  # another planner cuts this stage: its cursor moved
         cut = end
+        reach("planner_mid_cut")
         after_batch()
     # The units after the last shard were piloted; or all had been cut when its stream was sealed.
     if not lost() and (cut < stage.unit_count or cut == stage.cut_units):

@@ -7,6 +7,7 @@ from shared.database.engine import Connection, Engine
 from shared.domain.shard import fair_shares, window
 from shared.log import get_logger
 from shared.messages.run_shard import RunShard
+from shared.seams import reach
 from shared.settings import Settings
 
 
@@ -20,6 +21,7 @@ def dispatch_due(engine: Engine, celery: Celery, settings: Settings) -> int:
         marked = _mark(tx, settings)
     if not marked:
         return 0
+    reach("planner_before_publish")
     try:
         return publish_batch(
             celery, ((RunShard(shard_id), SHARD_QUEUES[queue]) for shard_id, queue in marked)

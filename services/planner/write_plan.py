@@ -29,6 +29,7 @@ from shared.llm.endpoints import endpoints_of
 from shared.plans.outside import acts_outside
 from shared.plans.price import price
 from shared.plans.worker_model import with_worker
+from shared.seams import reach
 from shared.settings import Settings
 
 _NEXT_EVENT = {
@@ -148,6 +149,7 @@ def _announce(
         events.append(tx, job.id, "job.planned", actor="planner", data=data)
         told = data if next_ == "job.awaiting_approval" else {}
         events.append(tx, job.id, next_, actor="planner", data=told)
+        reach("planner_before_commit")
         return True
     if not rounds.show(tx, job.id, task.round, version, hash_):
         return False

@@ -41,6 +41,7 @@ from shared.llm.endpoints import Endpoints, endpoints_of
 from shared.log import configure_logging, get_logger
 from shared.messages.collect_job import CollectJob
 from shared.messages.dispatch_job import DispatchJob
+from shared.seams import arm
 from shared.settings import Settings, load_settings
 
 END_S = 5.0  # what a stop may take beyond its grace before the process ends itself
@@ -49,6 +50,7 @@ END_S = 5.0  # what a stop may take beyond its grace before the process ends its
 def main() -> None:
     """Run a worker until it is told to stop."""
     settings = load_settings()
+    arm(settings.faults)
     configure_logging(settings, "worker")
     engine = connect(
         settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-worker",

@@ -24,6 +24,7 @@ from shared.capabilities.contract import Context, Unit
 from shared.database.shards import ShardRecord, Tries
 from shared.domain.retry import Failure
 from shared.llm.budget import Purses
+from shared.seams import reach
 from shared.settings import Settings
 
 UNITS_PER_CHILD_CALL = 20
@@ -107,7 +108,9 @@ async def run_units(
             if held.halted or runtime.stopping():
                 leftover.unstarted.extend(item.unit.index for item in batch)
                 return
-            for item, end in await _run_batch(runtime, run, held, batch, tries):
+            ends = await _run_batch(runtime, run, held, batch, tries)
+            reach("worker_after_call")
+            for item, end in ends:
                 runtime.settler.put(held, end.outcomes, end.attempts)
                 leftover.take(item.unit.index, end)
                 reason = end.pause

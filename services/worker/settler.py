@@ -10,6 +10,7 @@ from shared.database import shards
 from shared.database.engine import DBAPIError, Engine, PoolTimeout, is_transient
 from shared.domain.outcome import Attempted, Settled
 from shared.log import get_logger
+from shared.seams import reach
 
 
 @dataclass(slots=True)
@@ -109,6 +110,8 @@ class Settler:
                         tx, shard.id, shard.fence, self._worker_id,
                         waiting.outcomes, waiting.attempts,
                     )  # fmt: skip
+                    reach("worker_before_commit")
+                reach("worker_after_commit")
                 if not written:
                     waiting.held.lose()
                 break

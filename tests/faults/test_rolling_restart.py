@@ -18,7 +18,8 @@ from tests.stack import Stack
 
 pytestmark = pytest.mark.long
 
-ROUNDS = 2
+ROUNDS = int(os.environ.get("ROLLING_ROUNDS", "2"))
+READY_S = 60.0  # for an api that is replaced while everything else works
 ROWS = 20  # of each job
 UNDER_WAY = 2  # jobs at once
 IN_TURN = ("planner", "collector", "worker", "worker", "api")
@@ -43,16 +44,16 @@ def test_a_rolling_restart_of_everything_under_load_fails_nothing(
     # given jobs that keep coming, of two stages each
     limits = {"APWA_SHARD_SIZE": "5", "APWA_LOOP_CONCURRENCY": "8", "APWA_STOP_GRACE_S": "8"}
     stack = make_stack(**model_settings(model), **limits).start_all(workers=2)
-    client = Client(stack)
 
     # when each process in turn is told to stop and replaced, round after round, with calls
     # under way
-    for _ in range(ROUNDS):
-        start_replacements(stack)
-        for role in IN_TURN:
-            eventually(lambda: model.stats()["in_flight"] > 0, within=30, every=0.005)
-            stop_oldest(stack, role)
-    jobs = [stack.wait(job_id) for job_id in client.end()]
+    with Client(stack) as client:
+        for _ in range(ROUNDS):
+            start_replacements(stack)
+            for role in IN_TURN:
+                eventually(lambda: model.stats()["in_flight"] > 0, within=30, every=0.005)
+                stop_oldest(stack, role)
+    jobs = [stack.wait(job_id) for job_id in client.jobs]
 
     # then no unit failed, no claim was lost, and each row was called once
     lost = stack.scalar("SELECT count(*) FROM shard_deliveries WHERE ending = 'lost'")
@@ -76,26 +77,30 @@ class Client:
 
     def __init__(self, stack: Stack) -> None:
         self._stack, self._ended = stack, threading.Event()
-        self._jobs: list[str] = []
+        self.jobs: list[str] = []
         self._thread = threading.Thread(target=self._submit_always, daemon=True)
-        self._thread.start()
 
-    def end(self) -> list[str]:
-        """Submit no more; return the jobs."""
+    def __enter__(self) -> "Client":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Submit no more, whatever happened."""
         self._ended.set()
-        self._thread.join(30)
-        return self._jobs
+        self._thread.join(READY_S)
 
     def _submit_always(self) -> None:
         final = "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL"
         while not self._ended.is_set():
-            if len(self._jobs) - self._stack.scalar(final) >= UNDER_WAY:
+            if len(self.jobs) - self._stack.scalar(final) >= UNDER_WAY:
                 self._ended.wait(0.1)
                 continue
-            number = len(self._jobs)
+            number = len(self.jobs)
             body = labels_of(tickets(ROWS, first=number * ROWS), COUNTED)
-            answer = eventually(lambda number=number, body=body: self._ask(number, body), within=30)
-            self._jobs.append(answer["id"])
+            answer = eventually(
+                lambda number=number, body=body: self._ask(number, body), within=READY_S
+            )
+            self.jobs.append(answer["id"])
 
     def _ask(self, number: int, body: dict[str, Any]) -> dict[str, Any] | None:
         try:
@@ -129,7 +134,7 @@ def stop_oldest(stack: Stack, role: str) -> None:
     assert leaving.wait(20) == 0
     if role == "api":
         stack.start(role)
-        eventually(stack.is_ready, within=30)
+        eventually(stack.is_ready, within=READY_S)
 
 
 def at_work(stack: Stack, role: str) -> int:

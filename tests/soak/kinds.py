@@ -12,18 +12,20 @@ Check = Callable[[dict[str, Any], list[dict[str, Any]]], None]  # job, result ro
 class SoakJob:
     """A body to submit, what is done to the job while it runs, and what its end has to be.
 
-    `steer` is None, "pause" (and later resumed), or "cancel".
+    `steer` is None, "pause" (and later resumed), "cancel", or "fork" once it has succeeded; a fork
+    has to end alike. `batches` are appended one after the other, each twice, then the records end.
     """
 
     kind: str
     body: dict[str, Any]
     check: Check
     steer: str | None = None
+    batches: tuple[list[dict[str, Any]], ...] = ()
 
 
 def some_job(die: random.Random) -> SoakJob:
     """Draw a job."""
-    return die.choice([_extract, _summed, _labels, _packed, _replicas, _paused, _cancelled])(die)
+    return die.choice(KINDS)(die)
 
 
 def _rows(die: random.Random, most: int) -> list[dict[str, Any]]:
@@ -110,9 +112,55 @@ def _cancelled(die: random.Random) -> SoakJob:
     return SoakJob("cancelled", _body(rows, EXTRACT), check, steer="cancel")
 
 
+def _forked(die: random.Random) -> SoakJob:
+    rows = _rows(die, 200)
+    return SoakJob("forked", _body(rows, LABEL), _each_once(rows), steer="fork")
+
+
+def _planned(die: random.Random) -> SoakJob:
+    rows = _rows(die, 100)
+    body = {"goal": "Label every ticket", "planning": "model",
+            "inputs": {"tickets": {"rows": rows, "key": "id"}}}  # fmt: skip
+    return SoakJob("planned", body, _each_once(rows))
+
+
+def _streamed(die: random.Random) -> SoakJob:
+    return _stream(die, "streamed", EXTRACT, at_start=0)
+
+
+def _hybrid(die: random.Random) -> SoakJob:
+    return _stream(die, "hybrid", LABEL, at_start=100)
+
+
+def _stream(die: random.Random, kind: str, stage: dict[str, Any], at_start: int) -> SoakJob:
+    """Records in batches; those of the start come again among them."""
+    rows = [
+        {"id": number, "team": f"team{number % 7}", "text": f"Ticket MARK-{number:05d} of today."}
+        for number in range(at_start + die.randint(1, 400))
+    ]
+    batches = tuple(rows[first : first + 40] for first in range(0, len(rows), 40))
+    columns = {"id": "integer", "team": "string", "text": "string"}
+    source = {"stream": True, "columns": columns, "key": "id"}
+    if at_start:
+        source["rows"] = rows[:at_start]
+    body = {**_body([], stage), "inputs": {"tickets": source}}
+
+    def check(job: dict[str, Any], found: list[dict[str, Any]]) -> None:
+        assert job["status"] == "succeeded", job
+        assert sorted(row["id"] for row in found) == [row["id"] for row in rows]
+
+    return SoakJob(kind, body, check, batches=batches)
+
+
 def _each_once(rows: list[dict[str, Any]]) -> Check:
     def check(job: dict[str, Any], found: list[dict[str, Any]]) -> None:
         assert job["status"] == "succeeded", job
         assert [row["id"] for row in found] == [row["id"] for row in rows]
 
     return check
+
+
+KINDS = (
+    _extract, _summed, _labels, _packed, _replicas, _paused, _cancelled, _forked, _planned,
+    _streamed, _hybrid,
+)  # fmt: skip

@@ -4,7 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class _Soak:
         self.stack, self.faults, self.die, self.report = stack, faults, die, report
         self.open: dict[str, SoakJob] = {}
         self.paused: set[str] = set()
+        self.sent: Counter[str] = Counter()  # batches of records by job, each counted twice
 
     def run(self, seconds: float, pause_s: float) -> None:
         ends_at = time.monotonic() + seconds
@@ -104,6 +105,7 @@ class _Soak:
             if answer is None or answer.status != 200:
                 continue
             self._steer(job_id, job, answer.json)
+            self._append(job_id, job)
             if answer.json["finished_at"]:
                 self._end(job_id, job, answer.json)
 
@@ -117,6 +119,26 @@ class _Soak:
             if answer is not None and answer.status < 300:
                 self.paused.add(job_id)
 
+    def _append(self, job_id: str, job: SoakJob) -> None:
+        """Append the next batch, each twice, and end the records after the last."""
+        sent, total = self.sent[job_id], 2 * len(job.batches)
+        if sent > total or not job.batches:
+            return
+        path = f"/v1/jobs/{job_id}/records"
+        if sent == total:
+            answer = self._ask("POST", f"{path}/end")
+        else:
+            answer = self._ask("POST", path, job.batches[sent // 2])
+        if answer is not None and answer.status == 202:
+            self.sent[job_id] += 1
+
+    def _fork(self, job_id: str, job: SoakJob) -> bool:
+        answer = self._ask("POST", f"/v1/jobs/{job_id}/fork", {}, f"fork-{job_id}")
+        if answer is None or answer.status != 202:
+            return False
+        self.open[answer.json["id"]] = replace(job, steer=None)
+        return True
+
     def _end(self, job_id: str, job: SoakJob, shown: dict[str, Any]) -> None:
         rows: list[dict[str, Any]] = []
         if shown["result"] is not None:
@@ -124,6 +146,8 @@ class _Soak:
             if answer is None or answer.status != 200:
                 return  # read again at the next look
             rows = answer.lines
+        if job.steer == "fork" and shown["status"] == "succeeded" and not self._fork(job_id, job):
+            return  # asked again at the next look
         del self.open[job_id]
         self.report.endings[shown["status"]] += 1
         self._say(f"{job.kind} {job_id} {shown['status']}")

@@ -8,8 +8,6 @@ import pytest
 from services.cli.embedded.datastores import Datastores
 from tests.soak.run import soak
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture
 def own_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastores]:

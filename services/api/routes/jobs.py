@@ -27,6 +27,7 @@ from shared.database.jobs import JobRecord
 from shared.domain.job import FINAL
 from shared.messages.collect_job import CollectJob
 from shared.messages.plan_job import PlanJob
+from shared.seams import reach
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 
@@ -58,6 +59,7 @@ def _create(request: JobRequest, remember: Remember) -> Given:
         remember(connection, _ACCEPTED, body, body["links"]["self"])
 
     job = submit_job(wired().engine, wired().settings, actor(), request, before_commit)
+    reach("api_after_commit")
     wired().ring(PlanJob(job.id))
     return Given(_ACCEPTED, body, {"Location": body["links"]["self"]})
 
