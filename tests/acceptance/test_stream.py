@@ -35,6 +35,8 @@ PER_TEAM = {
     "params": {"query": "SELECT team, count(*) AS n FROM clean GROUP BY team ORDER BY team"},
 }
 
+ERASED = "SELECT erased_at FROM jobs WHERE id = %s"
+
 
 @pytest.fixture(scope="module")
 def stack(make_stack: Callable[..., Stack]) -> Stack:
@@ -257,6 +259,36 @@ def test_a_cancelled_stream_accounts_for_every_record_it_took(stack: Stack) -> N
     assert (job["coverage"]["succeeded"], job["coverage"]["cancelled"]) == (30, 45)
     assert stack.post(f"/v1/jobs/{job_id}/records", tickets([99])).status == 409
     assert stack.get(f"/v1/jobs/{job_id}/records/40").json["outcome"] == "cancelled"
+
+
+def test_a_finalized_stream_ends_with_what_is_there_and_a_deleted_one_leaves_nothing(
+    stack: Stack,
+) -> None:
+    # given a stream some records of which have their outcome
+    job_id = stack.submit(stream_job(policy={"min_success": 0.0}))
+    append(stack, job_id, tickets(range(100)))
+    eventually(lambda: settled(stack, job_id) > 0, within=30)
+
+    # when it is finalized: it takes no more, and accounts for every record it took
+    assert stack.post(f"/v1/jobs/{job_id}/finalize").status == 202
+    assert stack.post(f"/v1/jobs/{job_id}/records", tickets([1000])).status == 409
+    job = stack.wait(job_id)
+    assert job["status"] in {"succeeded", "partial"}
+    ledger = job["coverage"]["stages"]["clean"]
+    assert ledger["units"] == 100 == ledger["succeeded"] + ledger["skipped"]
+    assert len(list(stack.results(job_id, "&stage=clean"))) == ledger["succeeded"] > 0
+    assert_ledger_adds_up(stack, job_id)
+
+    # and when it is deleted, no record is left
+    assert stack.request("DELETE", f"/v1/jobs/{job_id}").status == 202
+    eventually(lambda: stack.scalar(ERASED, job_id), within=30)
+    for path in ("records", "records/1", "results"):
+        assert stack.get(f"/v1/jobs/{job_id}/{path}").status == 410
+    left = """SELECT (SELECT count(*) FROM stages WHERE job_id = %s)
+      + (SELECT count(*) FROM stream_keys k JOIN streams s USING (table_id) WHERE s.job_id = %s)
+      + (SELECT count(*) FROM table_chunks c JOIN tables t ON t.id = c.table_id
+         WHERE t.job_id = %s)"""
+    assert stack.scalar(left, job_id, job_id, job_id) == 0
 
 
 def frozen_at_work(stack: Stack, job_id: str) -> bool:

@@ -1,6 +1,7 @@
 """kill -9 of the api while it stores jobs: a client that asks again gets the one job of its key."""
 
 import http.client
+import os
 import random
 import threading
 from collections import defaultdict
@@ -21,7 +22,7 @@ from tests.stack import Answer, Stack
 
 pytestmark = pytest.mark.long
 
-KILLS = 15
+KILLS = int(os.environ.get("API_KILLS", "15"))
 CLIENTS = 4
 SEED = 11
 LATEST_S = 0.25  # after the api answers again it lives at most this long
