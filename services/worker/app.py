@@ -25,6 +25,7 @@ from services.worker.run_units import Runtime
 from services.worker.settler import Settler
 from services.worker.split_shard import split_shard
 from services.worker.stage_run import StageRuns
+from services.worker.starved import starved_jobs
 from services.worker.stop_clock import abort_when_late
 from services.worker.unheard import Unheard
 from services.worker.watchdog import Watchdog
@@ -87,6 +88,7 @@ def main() -> None:
         due_unheard, lambda shard_id: run_shard(worker, shard_id), slots=settings.worker_slots,
         last_heard=lambda: ears.last_heard, silence_s=settings.worker_idle_claim_s, again=again,
     )  # fmt: skip
+    starved, more = starved_jobs(worker, stopping.is_set)
     tasks.register(celery, heard)
 
     threads = [
@@ -99,6 +101,9 @@ def main() -> None:
         run_when_rung(
             "unheard", again, settings.worker_idle_claim_s / 2, lambda _: unheard.look(),
             unheard.look,
+        ),
+        run_when_rung(
+            "starved", more, settings.dispatch_poll_s, lambda _: starved.look(), starved.look
         ),
     ]  # fmt: skip
 
@@ -116,7 +121,7 @@ def main() -> None:
     try:
         consume(celery, queues, f"{worker.id}@{socket.gethostname()}")
     finally:
-        _stop(worker, threads, [timers, again], unheard, ringer)
+        _stop(worker, threads, [timers, again, more], [unheard, starved], ringer)
 
 
 def _make_worker(
@@ -195,11 +200,12 @@ def _introduce(worker: Worker) -> None:
 
 
 def _stop(
-    worker: Worker, threads: list[threading.Thread], timers: list[Inbox], unheard: Unheard,
+    worker: Worker, threads: list[threading.Thread], timers: list[Inbox], takers: list[Unheard],
     ringer: Ringer,
 ) -> None:  # fmt: skip
     """Let go in order: nothing new, what is settled is written, leases are free, then children."""
-    unheard.close()
+    for taker in takers:
+        taker.close()
     worker.settler.close()
     worker.runtime.purses.close()
     asyncio.run_coroutine_threadsafe(worker.runtime.door.close(), worker.runtime.loop).result(5)

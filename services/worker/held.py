@@ -81,11 +81,14 @@ class HeldShards:
         self.claimed_lately = False
 
     @contextmanager
-    def turn(self, *, alone: bool) -> Iterator[None]:
-        """Wait for a slot (or, `alone`, for all of them), and hold it."""
+    def turn(self, *, alone: bool, spare: bool = False) -> Iterator[None]:
+        """Wait for a slot (or, `alone`, for all of them), and hold it.
+
+        There are as many `spare` slots again, for jobs that would wait for another job's shards.
+        """
         with self._changed:
             self._alone_waiting += alone
-            self._changed.wait_for(lambda: self._may_run(alone))
+            self._changed.wait_for(lambda: self._may_run(alone, spare))
             self._alone_waiting -= alone
             self._running += 1
             self._alone_running = alone
@@ -145,6 +148,14 @@ class HeldShards:
             busy = self._running + self._alone_waiting
             return 0 if self._alone_running else max(0, self._slots - busy)
 
+    @property
+    def spare(self) -> int:
+        """Spare slots that are free while all others are taken; 0 while one is free."""
+        with self._changed:
+            if self._alone_running or self._alone_waiting or self._running < self._slots:
+                return 0
+            return max(0, 2 * self._slots - self._running)
+
     def wait_until_free(self, timeout_s: float) -> bool:
         """Wait until nothing runs; False when something still does after `timeout_s`."""
         with self._changed:
@@ -156,7 +167,8 @@ class HeldShards:
             claimed, self.claimed_lately = self.claimed_lately, False
             return claimed
 
-    def _may_run(self, alone: bool) -> bool:
+    def _may_run(self, alone: bool, spare: bool) -> bool:
         if alone:
             return self._running == 0
-        return not self._alone_running and not self._alone_waiting and self._running < self._slots
+        slots = 2 * self._slots if spare else self._slots
+        return not self._alone_running and not self._alone_waiting and self._running < slots

@@ -46,15 +46,15 @@ class Worker:
     shard_ended: Callable[[str], None]
 
 
-def run_shard(worker: Worker, shard_id: int) -> bool:
+def run_shard(worker: Worker, shard_id: int, *, spare: bool = False) -> bool:
     """Claim the shard if it is still due and run it; a message that comes twice does nothing.
 
-    Returns True when it was claimed here.
+    Returns True when it was claimed here. `spare`: it may run in a spare slot.
     """
     alone = retrying(
         worker.engine, lambda tx: shards.is_alone(tx, shard_id), for_s=worker.settings.lease_s
     )
-    with worker.held.turn(alone=alone):
+    with worker.held.turn(alone=alone, spare=spare):
         if worker.runtime.stopping():
             return False
         shard = _claim(worker, shard_id, alone)

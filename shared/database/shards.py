@@ -184,6 +184,32 @@ def due_unheard(connection: Connection, capabilities: Sequence[str], limit: int)
     )
 
 
+def due_of_the_starved(
+    connection: Connection, capabilities: Sequence[str], limit: int
+) -> list[int]:
+    """Return due shards of jobs that run fewer than half as many as the job that runs the most.
+
+    Their messages may lie behind those of a job whose shards take long. Those that must run alone
+    are left out.
+    """
+    return list(
+        connection.execute(
+            text(f"""WITH at_work AS MATERIALIZED (
+                SELECT job_id, count(*) AS running FROM shards WHERE status = 'running'
+                GROUP BY job_id)
+              SELECT s.id FROM jobs j LEFT JOIN at_work w ON w.job_id = j.id,
+                LATERAL (SELECT id FROM shards WHERE job_id = j.id
+                  AND status IN ('pending', 'dispatched') AND due_at <= clock_timestamp()
+                  AND NOT alone AND capability = ANY(:capabilities)
+                  ORDER BY due_at LIMIT :limit) s
+              WHERE j.status IN ('running', 'piloting') AND NOT {pauses.held("j.project_id")}
+                AND 2 * coalesce(w.running, 0) < (SELECT max(running) FROM at_work)
+              ORDER BY coalesce(w.running, 0), random() LIMIT :limit"""),
+            {"capabilities": list(capabilities), "limit": limit},
+        ).scalars()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a worker is to do with a shard it holds.

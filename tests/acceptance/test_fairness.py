@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.eventually import eventually
+from tests.fake_llm.process import FakeModel
 from tests.faults.accounts import (
     assert_each_unit_once,
     assert_ledger_adds_up,
@@ -13,6 +14,7 @@ from tests.faults.accounts import (
     people,
     settled,
 )
+from tests.faults.model_jobs import labels_of, model_settings, tickets
 from tests.stack import Stack
 
 HUGE = 100_000
@@ -46,6 +48,26 @@ def test_a_small_job_is_final_long_before_the_huge_one_it_was_sent_behind(
     assert stack.post(f"/v1/jobs/{huge}/cancel").status == 202
     assert stack.wait(huge, within=60)["status"] == "cancelled"
     stack.stop()
+
+
+def test_a_small_job_runs_though_every_slot_is_held_by_shards_that_take_long(
+    make_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    with FakeModel(tmp_path) as model:
+        # given one slot, taken by a shard whose calls do not end
+        stack = make_stack(APWA_WORKER_SLOTS="1", **model_settings(model)).start_all(workers=1)
+        hanging = [{"id": n, "text": f"FAULT:hang {n}"} for n in range(40)]
+        slow = stack.submit(labels_of(hanging, timeout_s=600))
+        eventually(lambda: model.stats()["in_flight"] > 0, within=30)
+
+        # when a small job comes, then it is done while that shard is still at work
+        small = stack.submit(labels_of(tickets(10)))
+        assert stack.wait(small, within=60)["status"] == "succeeded"
+        held = "SELECT count(*) FROM shards WHERE job_id = %s AND status = 'running'"
+        assert stack.scalar(held, slow) == 1
+        assert stack.post(f"/v1/jobs/{slow}/cancel").status == 202
+        assert stack.wait(slow, within=60)["status"] == "cancelled"
+        stack.stop()
 
 
 def test_the_rest_of_a_shard_that_hangs_is_done_by_others(

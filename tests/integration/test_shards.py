@@ -222,3 +222,31 @@ def test_done_shards_are_numbered_in_the_order_they_ended(
     end(second)
     note()
     assert [job.shard(one.id)["noted_no"] for one in (third, first, second)] == [1, 2, 3]
+
+
+def test_a_job_that_runs_far_fewer_than_another_is_starved(
+    database: Engine, settings: Settings
+) -> None:
+    # given a job with all its shards at work, and a small one with none
+    huge = running_job(database, settings)
+    for shard_id in huge.shard_ids():
+        assert huge.claim(shard_id) is not None
+    small = running_job(database, settings)
+
+    # then the small one is, until it runs half as many
+    def starved() -> list[int]:
+        with database.connect() as connection:
+            return shards.due_of_the_starved(connection, ["extract"], 10)
+
+    assert set(starved()) == set(small.shard_ids())
+    assert small.claim(small.shard_ids()[0]) is not None
+    assert set(starved()) == set(small.shard_ids()[1:])
+    assert small.claim(small.shard_ids()[1]) is not None
+    assert starved() == []
+
+    # and neither what must run alone nor what rests
+    huge.run("UPDATE shards SET status = 'pending' WHERE id = :id", id=small.shard_ids()[1])
+    huge.run("UPDATE shards SET alone = true WHERE id = :id", id=small.shard_ids()[2])
+    assert starved() == [small.shard_ids()[1]]
+    huge.run("UPDATE jobs SET status = 'paused' WHERE id = :id", id=small.id)
+    assert starved() == []

@@ -21,13 +21,13 @@ def shard(id_: int, fence: int = 1) -> ShardRecord:
 class Turn:
     """A thread that waits for its turn and keeps it until told."""
 
-    def __init__(self, held: HeldShards, *, alone: bool = False) -> None:
+    def __init__(self, held: HeldShards, *, alone: bool = False, spare: bool = False) -> None:
         self.has_it, self._done = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, args=[held, alone], daemon=True)
+        self._thread = threading.Thread(target=self._run, args=[held, alone, spare], daemon=True)
         self._thread.start()
 
-    def _run(self, held: HeldShards, alone: bool) -> None:
-        with held.turn(alone=alone):
+    def _run(self, held: HeldShards, alone: bool, spare: bool) -> None:
+        with held.turn(alone=alone, spare=spare):
             self.has_it.set()
             self._done.wait(30)
 
@@ -53,6 +53,25 @@ def test_as_many_run_at_once_as_there_are_slots() -> None:
         first.end()
         eventually(lambda: all(turn.has_it.is_set() for turn in made))
     assert held.free == 2
+
+
+def test_spare_slots_are_there_once_all_others_are_taken_and_for_those_who_may() -> None:
+    held = HeldShards(2)
+    with turns(held, 1) as [first]:
+        assert first.has_it.wait(10)
+        assert held.spare == 0
+        with turns(held, 1) as [second]:
+            assert second.has_it.wait(10)
+            assert held.spare == 2
+            spare = [Turn(held, spare=True) for _ in range(3)]
+            eventually(lambda: sum(turn.has_it.is_set() for turn in spare) == 2)
+            waits = Turn(held)
+            assert (held.spare, held.free) == (0, 0)
+            for turn in spare:
+                turn.end()
+            assert not waits.has_it.is_set()
+        assert waits.has_it.wait(10)
+        waits.end()
 
 
 def test_one_that_must_be_alone_waits_for_the_others_and_lets_no_new_one_pass() -> None:
