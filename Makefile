@@ -1,6 +1,6 @@
 # Every command of a developer's day; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: faults soak help setup demo demo-model up test check lint types layers tests aimock fmt lock settings clean
+.PHONY: faults soak help setup demo demo-model up test check lint types layers tests aimock contract fmt client lock settings clean
 
 BIN := .venv/bin
 
@@ -34,7 +34,7 @@ layers: setup
 	$(BIN)/lint-imports
 
 tests: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 AIMOCK := 1.43.0
 AIMOCK_THERE := .aimock/$(AIMOCK)
@@ -54,6 +54,9 @@ faults: setup ## all fault tests, the long ones too, on real processes
 soak: setup ## random faults over many jobs; MINUTES=10 SEED=1
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
+contract: setup ## schemathesis over the live services, every check; EXAMPLES=100 SEED=1
+	$(BIN)/python -m tests.contract --examples $(or $(EXAMPLES),100) --seed $(or $(SEED),1)
+
 fmt: setup ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -63,6 +66,9 @@ settings: setup ## write .env.example anew from shared/settings.py
 
 COMPILE := uv pip compile -q --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --python-version 3.11 --custom-compile-command "make lock"
+
+client: setup ## write the blocking half of the Python client anew
+	$(BIN)/python clients/python/write_blocking.py
 
 lock: ## write requirements*.txt anew from requirements*.in (needs uv)
 	$(COMPILE) requirements.in -o requirements.txt

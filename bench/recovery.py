@@ -24,9 +24,10 @@ OUT = Path(__file__).parent / "out" / "recovery.json"
 ROWS = 20_000
 GRACE_S = 2.0
 HELD = """SELECT s.id, s.fence, clock_timestamp() FROM shards s JOIN workers w ON w.id = s.worker_id
-  WHERE w.pid = %s AND s.status = 'running'"""
+  WHERE w.pid = %s AND s.status = 'running' AND s.lost = 0"""  # the lost run alone, or halved
 FREE = """SELECT extract(epoch FROM ended_at - %s) FROM shard_deliveries
   WHERE shard_id = %s AND fence = %s AND ending = 'lost'"""
+DONE = "SELECT status = 'done' AND fence = %s FROM shards WHERE id = %s"  # before the kill
 AGAIN = """SELECT extract(epoch FROM claimed_at - %s) FROM shards
   WHERE id = %s AND fence > %s AND claimed_at IS NOT NULL"""
 
@@ -70,6 +71,8 @@ def _run(stack: Stack, model: FakeModel, kills: int) -> dict[str, Any]:
         stack.kill("worker")
         stack.start("worker")
         for shard_id, fence, killed_at in held:
+            if stack.scalar(DONE, fence, shard_id):
+                continue
             for found, query in ((free, FREE), (again, AGAIN)):
                 given = (killed_at, shard_id, fence)
                 [(seconds,)] = eventually(

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import text
 
 from services.cli.embedded.datastores import Datastores
@@ -37,15 +38,15 @@ INSERT INTO projects (id, name) VALUES ('prj_bench', 'bench');
 INSERT INTO jobs (id, project_id, status, mode, planning, policy, priority, created_at, finished_at)
   SELECT 'job_old' || n, 'prj_bench', 'succeeded', 'batch', 'given', '{}', 5,
     clock_timestamp() - interval '41 days', clock_timestamp() - interval '40 days'
-  FROM generate_series(1, :jobs) n;
+  FROM generate_series(1, %(jobs)s) n;
 INSERT INTO stages (job_id, plan_version, no, name, status, spec, capability, capability_version,
     queue, reads, columns, unit_count, cut_units, fully_cut, succeeded)
-  SELECT id, 1, 1, 'work', 'closed', '{}', 'llm', '1', 'model', '[]', '[]', :units, :units, true,
-    :units FROM jobs;
+  SELECT id, 1, 1, 'work', 'closed', '{}', 'llm', '1', 'model', '[]', '[]', %(units)s, %(units)s,
+    true, %(units)s FROM jobs;
 INSERT INTO shards (stage_id, job_id, no, status, capability, queue, first_unit, last_unit,
     unit_count, first_row, row_count, succeeded)
-  SELECT s.id, s.job_id, n, 'done', 'llm', 'model', n * :size, (n + 1) * :size - 1, :size,
-    n * :size, :size, :size FROM stages s, generate_series(0, :units / :size - 1) n;
+  SELECT s.id, s.job_id, n, 'done', 'llm', 'model', n * %(size)s, (n + 1) * %(size)s - 1, %(size)s,
+    n * %(size)s, %(size)s, %(size)s FROM stages s, generate_series(0, %(units)s / %(size)s - 1) n;
 INSERT INTO results (stage_id, unit, shard_id, outcome, output, attempt, unit_hash)
   SELECT h.stage_id, u, h.id, 'succeeded', jsonb_build_array(jsonb_build_object('id', u, 'label',
     repeat('x', 150))), 1, sha256(convert_to(h.stage_id || '-' || u, 'UTF8'))
@@ -57,11 +58,11 @@ INSERT INTO jobs (id, project_id, status, mode, planning, policy, priority)
   VALUES ('job_live', 'prj_bench', 'running', 'batch', 'given', '{}', 5);
 INSERT INTO stages (job_id, plan_version, no, name, status, spec, capability, capability_version,
     queue, reads, columns, unit_count)
-  VALUES ('job_live', 1, 1, 'work', 'open', '{}', 'llm', '1', 'model', '[]', '[]', :live);
+  VALUES ('job_live', 1, 1, 'work', 'open', '{}', 'llm', '1', 'model', '[]', '[]', %(live)s);
 INSERT INTO shards (stage_id, job_id, no, capability, queue, first_unit, last_unit, unit_count,
     first_row, row_count)
   SELECT s.id, s.job_id, n, 'llm', 'model', n, n, 1, n, 1
-  FROM stages s, generate_series(0, :live - 1) n WHERE s.job_id = 'job_live'
+  FROM stages s, generate_series(0, %(live)s - 1) n WHERE s.job_id = 'job_live'
 """
 
 
@@ -105,7 +106,7 @@ def main() -> None:
 
 def _both(settings: Settings, rows: int, idle_s: float) -> tuple[list[Measured], int]:
     engine = connect(settings.sqlalchemy_url, pool_size=2, application_name="apwa-bench")
-    live = _fill(engine, rows)
+    live = _fill(settings.database_url, rows)
     _claims(engine, live[:WARM_UP], "warm-up", lambda: True)
     ends_at = time.monotonic() + idle_s
     idle = _claims(engine, live[WARM_UP:], "nothing", lambda: time.monotonic() < ends_at)
@@ -118,19 +119,18 @@ def _both(settings: Settings, rows: int, idle_s: float) -> tuple[list[Measured],
     return [idle, busy], int(left)
 
 
-def _fill(engine: Engine, rows: int) -> list[int]:
+def _fill(database_url: str, rows: int) -> list[int]:
     """Write the old jobs and the live one; return the live one's shards."""
     values = {
         "jobs": rows // UNITS_OF_A_JOB, "units": UNITS_OF_A_JOB, "size": UNITS_OF_A_SHARD,
         "live": LIVE_SHARDS,
     }  # fmt: skip
-    for statement in OLD_JOBS.split(";\n"):
-        with engine.begin() as connection:
-            connection.execute(text(statement), values)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE"))
-        found = connection.execute(text("SELECT id FROM shards WHERE job_id = 'job_live'"))
-        return list(found.scalars())
+    with psycopg.connect(database_url, autocommit=True) as connection:  # it may take its time
+        for statement in OLD_JOBS.split(";\n"):
+            connection.execute(statement, values)
+        connection.execute("VACUUM ANALYZE")
+        found = connection.execute("SELECT id FROM shards WHERE job_id = 'job_live'")
+        return [row[0] for row in found.fetchall()]
 
 
 def _erase(settings: Settings) -> None:

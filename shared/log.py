@@ -1,7 +1,9 @@
 """Structured logs: one JSON object per line on stderr, one line per transition."""
 
 import logging
+import re
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -47,6 +49,27 @@ def get_logger(**bound: object) -> structlog.stdlib.BoundLogger:
     """Return a logger with ids bound; prompts, outputs, keys and row data are never logged."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger("apwa", **bound)
     return logger
+
+
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z"
+)
+
+
+def trace_id_of(traceparent: str | None) -> str | None:
+    """Return the trace of a W3C `traceparent`, None for what is none."""
+    found = _TRACEPARENT.match(traceparent or "")
+    return found[1] if found else None
+
+
+def working_for(request_id: str | None, traceparent: str | None) -> AbstractContextManager[None]:
+    """Bind the request a job came with, and its trace, to every line of this thread meanwhile.
+
+    What is scheduled on an event loop from here has them too.
+    """
+    known = {"request_id": request_id, "trace_id": trace_id_of(traceparent)}
+    bound = {name: value for name, value in known.items() if value is not None}
+    return structlog.contextvars.bound_contextvars(**bound)
 
 
 class _NameService:

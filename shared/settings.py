@@ -1,6 +1,7 @@
 """All settings, typed and ranged; the only module that reads the environment."""
 
 import difflib
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from environs import Env, EnvValidationError
 from marshmallow import ValidationError, validate
 
+from shared.domain.remote_address import parse_prefixes
 from shared.seams import parse
 
 PREFIX = "APWA_"
@@ -19,6 +21,8 @@ FOREIGN_NAMES = {  # names that other tools gave meaning to
     "openai_api_key": "OPENAI_API_KEY",
     "openai_base_url": "OPENAI_BASE_URL",
 }
+LEAST_KEY_CHARS = 32  # of a key that seals secrets
+MOST_TRIES, LONGEST_DELAY_S = 50, 604_800  # of a webhook
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _T = TypeVar("_T", bound=str | int | float)
@@ -54,6 +58,11 @@ class Settings:
         "", "PostgreSQL, as postgresql://user:password@host:port/name", secret=True
     )
     redis_url: str = _setting("", "Redis, as redis://:password@host:port/0", secret=True)
+    secret_keys: str = _setting(
+        "",
+        "Keys that seal stored secrets, comma-separated, newest first, 32 characters or more each",
+        secret=True,
+    )
     log_level: str = _setting(
         "INFO", "Least level that is logged", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -73,12 +82,51 @@ class Settings:
     api_host: str = _setting("127.0.0.1", "Address the API listens on")
     api_port: int = _setting(8080, "Port the API listens on", low=1, high=65_535)
     api_threads: int = _setting(32, "Requests one API process answers at once", low=1, high=1_000)
+    api_streams: int = _setting(
+        64, "Event streams one API process keeps open, on threads of their own", low=1, high=5_000
+    )
+    api_stream_poll_s: float = _setting(
+        1.0, "An open event stream looks for news this often", low=0.05, high=60
+    )
+    api_stream_heartbeat_s: float = _setting(
+        15.0, "A silent event stream shows this often that it lives", low=0.05, high=600
+    )
     api_url: str = _setting("", "Command line: address of an API that runs elsewhere")
     api_key: str = _setting("", "Command line: key for that API", secret=True)
     body_max_bytes: int = _setting(
         10_000_000, "Largest JSON body of a request", low=1_000, high=1_000_000_000
     )
+    hook_max_bytes: int = _setting(
+        2_000_000, "Largest body a sender may post to a trigger", low=1_000, high=100_000_000
+    )
     upload_max_bytes: int = _setting(2_000_000_000, "Largest upload of a table", low=1_000)
+
+    metrics_token: str = _setting(
+        "", "Token that /metrics wants as `Authorization: Bearer`; unset = it asks for none",
+        secret=True,
+    )  # fmt: skip
+    metrics_networks: str = _setting(
+        "", "Networks that may read /metrics, as 10.1.0.0/16, ::1/128; unset = all"
+    )
+    metrics_cache_s: float = _setting(
+        5.0, "/metrics asks the database at most this often", low=0, high=600
+    )
+
+    quota_key_requests_per_minute: int = _setting(
+        30_000, "Requests of one key in a minute; 0 = no limit, as for every quota", low=0
+    )
+    quota_requests_per_minute: int = _setting(
+        60_000, "Requests of all keys of a project in a minute", low=0
+    )
+    quota_concurrent_jobs: int = _setting(5_000, "Jobs of a project that are not final", low=0)
+    quota_open_streams: int = _setting(200, "Event streams a project keeps open", low=0)
+    quota_stored_bytes: int = _setting(
+        200_000_000_000, "Bytes the tables of a project may take", low=0
+    )
+    quota_rows_per_job: int = _setting(10_000_000, "Input rows of one job", low=0)
+    quota_spend_usd_per_day: float = _setting(
+        0.0, "US dollars a project may spend from midnight to midnight UTC", low=0
+    )
 
     db_pool_size: int = _setting(10, "Database connections of one process", low=1, high=500)
     lease_s: float = _setting(
@@ -128,11 +176,50 @@ class Settings:
     keep_raw_days: float = _setting(
         7.0, "Raw answers of models are erased after so many days, 0 never", low=0, high=36_500
     )
+    keep_hooks_days: float = _setting(
+        30.0, "What senders posted to triggers is erased after so many days, 0 never",
+        low=0,
+        high=36_500,
+    )  # fmt: skip
     finish_settle_s: float = _setting(
         30.0,
         "Time that calls in flight get to settle when a job finishes early",
         low=0,
         high=86_400,
+    )
+
+    notifier_poll_s: float = _setting(
+        1.0, "The notifier looks for webhooks that are due this often", low=0.05, high=600
+    )
+    webhook_retries_s: str = _setting(
+        "0,5,300,1800,7200,18000,36000,86400",
+        "Waits in seconds before each try of a webhook, the first included; each varies by 10%",
+    )
+    webhook_wall_s: float = _setting(
+        15.0, "Time a receiver of a webhook gets to answer", low=0.1, high=300
+    )
+    webhook_batch_s: float = _setting(
+        5.0, "results.ready and subtask.failed are sent at most this often for a job", low=0.05,
+        high=86_400,
+    )  # fmt: skip
+    webhook_slots: int = _setting(
+        200, "Webhooks one notifier has under way at once", low=1, high=10_000
+    )
+    webhook_endpoint_slots: int = _setting(
+        4, "The same to one endpoint; one only to an endpoint that fails", low=1, high=1_000
+    )
+    webhook_disable_days: float = _setting(
+        3.0,
+        "An endpoint is disabled when it failed for so many days and three events were given up, "
+        "0 never",
+        low=0,
+        high=365,
+    )
+    webhook_loopback: bool = _setting(
+        False, "Webhooks may go to this machine itself; `apwa up` on loopback sets it"
+    )
+    keep_deliveries_days: float = _setting(
+        30.0, "The log of webhooks is kept for so many days, 0 for ever", low=0, high=36_500
     )
 
     cut_batch_shards: int = _setting(
@@ -211,6 +298,25 @@ class Settings:
         5_000_000, "Largest web page that is read", low=1_000, high=100_000_000
     )
     fetch_wall_s: float = _setting(30.0, "Time one web page may take", low=0.1, high=600)
+    remote_prefixes: str = _setting(
+        "",
+        "Addresses below which inputs may be read beside the web, as s3://bucket/in/, "
+        "file:///srv/data/",
+    )
+    remote_options: str = _setting(
+        "",
+        'Keys and options for them by scheme, a JSON object as {"s3": {"key": ..., "secret": ...}}',
+        secret=True,
+    )
+    input_wall_s: float = _setting(
+        600.0, "Time the input of a job may take to come from its address", low=0.1, high=86_400
+    )
+
+    mcp_servers: str = _setting(
+        "",
+        "MCP servers whose tools agents may use, a JSON object by name; for workers",
+        secret=True,
+    )
 
     chunk_bytes: int = _setting(
         1_000_000, "Aimed size of one stored piece of a table", low=1_000, high=100_000_000
@@ -222,6 +328,11 @@ class Settings:
     stop_grace_s: float = _setting(
         10.0, "Time a process gets to stop before it is killed", low=0, high=600
     )
+
+    @property
+    def webhook_delays_s(self) -> tuple[float, ...]:
+        """Return ``webhook_retries_s`` as numbers; raises ValueError."""
+        return tuple(float(part) for part in self.webhook_retries_s.split(","))
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -362,7 +473,13 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if settings.api_url and not settings.api_key:
         problems.append("APWA_API_KEY: must be set when APWA_API_URL is")
-    return problems + _network_problems(settings.allow_networks) + _fault_problems(settings)
+    if any(len(key) < LEAST_KEY_CHARS for key in settings.secret_keys.split(",") if key.strip()):
+        problems.append(f"APWA_SECRET_KEYS: each key must have {LEAST_KEY_CHARS} characters")
+    problems += _delay_problems(settings)
+    problems += _network_problems("metrics_networks", settings.metrics_networks)
+    problems += _remote_problems(settings)
+    problems += _fault_problems(settings)
+    return problems + _network_problems("allow_networks", settings.allow_networks)
 
 
 def _fault_problems(settings: Settings) -> list[str]:
@@ -377,13 +494,41 @@ def _fault_problems(settings: Settings) -> list[str]:
     return []
 
 
-def _network_problems(text: str) -> list[str]:
+def _remote_problems(settings: Settings) -> list[str]:
+    problems = []
+    try:
+        parse_prefixes(settings.remote_prefixes)
+    except ValueError as error:
+        problems.append(f"APWA_REMOTE_PREFIXES: {error}")
+    try:
+        options = json.loads(settings.remote_options or "{}")
+    except ValueError:
+        options = None
+    if not isinstance(options, dict) or not all(isinstance(one, dict) for one in options.values()):
+        problems.append("APWA_REMOTE_OPTIONS: must be a JSON object of objects, one per scheme")
+    return problems
+
+
+def _delay_problems(settings: Settings) -> list[str]:
+    try:
+        delays = settings.webhook_delays_s
+    except ValueError:
+        delays = ()
+    if 1 <= len(delays) <= MOST_TRIES and all(0 <= one <= LONGEST_DELAY_S for one in delays):
+        return []
+    return [
+        f"APWA_WEBHOOK_RETRIES_S: write 1 to {MOST_TRIES} numbers from 0 to {LONGEST_DELAY_S}, "
+        "with commas"
+    ]
+
+
+def _network_problems(setting: str, text: str) -> list[str]:
     problems = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
             ip_network(part)
         except ValueError as error:
-            problems.append(f"APWA_ALLOW_NETWORKS: {error}")
+            problems.append(f"{env_name(setting)}: {error}")
     return problems
 
 

@@ -37,6 +37,9 @@ FAST = {
 }
 
 
+SECRET_KEY = "a key of the tests which seals nothing of anybody"
+
+
 @dataclass
 class Answer:
     """One HTTP answer."""
@@ -70,6 +73,7 @@ class Stack:
         self.environ = {
             "APWA_DATABASE_URL": self.database_url,
             "APWA_REDIS_URL": self.valkey.url(),
+            "APWA_SECRET_KEYS": SECRET_KEY,
             "APWA_API_PORT": str(self.api_port),
             **FAST,
             **self.extra,
@@ -99,9 +103,10 @@ class Stack:
         self.start("api")
         self.start("planner")
         self.start("collector")
+        self.start("notifier")
         self.start("worker", workers)
-        eventually(self.is_ready, within=30)
-        eventually(lambda: self.scalar("SELECT count(*) FROM workers") >= workers, within=30)
+        eventually(self.is_ready, within=90)
+        eventually(lambda: self.scalar("SELECT count(*) FROM workers") >= workers, within=90)
         return self
 
     def is_ready(self) -> bool:

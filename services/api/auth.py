@@ -11,12 +11,14 @@ from typing import ParamSpec, TypeVar
 
 from flask import g, request
 
+from services.api import view_access
 from services.api.problems import Problem
 from services.api.wired import wired
 from shared.actions.actor import Actor
 from shared.actions.keys import hash_of
-from shared.database import keys
-from shared.database.engine import Engine, SQLAlchemyError
+from shared.actions.quotas import deployment_quotas, quotas_of
+from shared.database import keys, view_tokens
+from shared.database.engine import DBAPIError, Engine, PoolTimeout, SQLAlchemyError, is_transient
 from shared.log import get_logger
 
 _BEARER = re.compile(r"bearer +(apwa_[A-Za-z0-9_-]{43})", re.IGNORECASE)
@@ -25,13 +27,21 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def needs(scope: str | None) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let a route run only for a live key that has `scope` (None: any live key)."""
+def needs(
+    scope: str | None, *, or_view_token: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a route run only for a live key that has `scope` (None: any live key).
+
+    `or_view_token`: a view token of the job in the path (`job_id`) will do as well.
+    """
 
     def guard(route: Callable[P, R]) -> Callable[P, R]:
         @wraps(route)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            g.actor = _actor_of_request()
+            if or_view_token and view_access.is_given():
+                g.actor = _viewer(str(kwargs["job_id"]))
+            else:
+                g.actor = _actor_of_request()
             if scope is not None and not g.actor.may(scope):
                 raise Problem(403, "missing_scope", f"This needs a key with the scope {scope}.")
             return route(*args, **kwargs)
@@ -48,6 +58,22 @@ def actor() -> Actor:
     return found
 
 
+def still_valid() -> Callable[[], bool]:
+    """Return a look, for long answers, at whether what opened this request opens it still."""
+    engine, look = wired().engine, g.still_valid
+
+    def again() -> bool:
+        try:
+            with engine.connect() as connection:
+                return bool(look(connection))
+        except (DBAPIError, PoolTimeout) as error:
+            if not is_transient(error):
+                raise
+            return True
+
+    return again
+
+
 def _actor_of_request() -> Actor:
     """Look the key up by the hash of its secret; the same 401 for every reason."""
     given = _BEARER.fullmatch(request.headers.get("Authorization", "").strip())
@@ -55,11 +81,51 @@ def _actor_of_request() -> Actor:
         raise _unauthorized()
     hashed = hash_of(given[1])
     with wired().engine.connect() as connection:
-        key = keys.find_live(connection, hashed)
-    if key is None or not hmac.compare_digest(key.key_hash, hashed):
+        found = keys.find_live(connection, hashed)
+    if found is None or not hmac.compare_digest(found.matched, hashed):
         raise _unauthorized()
+    key = found.key
+    _count_request(found)
     wired().note_use(key.id)
+    g.still_valid = lambda connection: keys.find_live(connection, hashed) is not None
     return Actor(key.project_id, key.id, frozenset(key.scopes))
+
+
+def _viewer(job_id: str) -> Actor:
+    """Return who may read this one job: whoever has a view token of it."""
+    token, settings = view_access.token_for(job_id), wired().settings
+    with wired().engine.connect() as connection:
+        of_project = quotas_of(connection, settings, token.project_id).requests_per_minute
+    _count(token.id, settings.quota_key_requests_per_minute, token.project_id, of_project)
+    g.still_valid = lambda connection: (
+        view_tokens.find_live(connection, token.token_hash) is not None
+    )
+    return Actor(token.project_id, token.key_id, view_access.SCOPES)
+
+
+def _count_request(found: keys.LiveKey) -> None:
+    settings, key = wired().settings, found.key
+    of_key = key.requests_per_minute
+    quotas = deployment_quotas(settings).with_own(found.project_quotas)
+    _count(
+        key.id,
+        settings.quota_key_requests_per_minute if of_key is None else of_key,
+        key.project_id,
+        quotas.requests_per_minute,
+    )
+
+
+def _count(key_id: str, of_key: int, project_id: str, of_project: int) -> None:
+    """Answer 429 where the key (or view token), or its project, asks more often than it may."""
+    wait_s = wired().rates.take({key_id: of_key, project_id: of_project})
+    if wait_s is not None:
+        raise Problem(
+            429,
+            "rate_limited",
+            f"Too many requests: {of_key or 'any number'} a minute are allowed for this "
+            f"key, {of_project or 'any number'} for its project. Wait {wait_s} s.",
+            headers={"Retry-After": str(wait_s)},
+        )
 
 
 def _unauthorized() -> Problem:

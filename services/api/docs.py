@@ -12,7 +12,10 @@ from services.api.answers import JSON
 from services.api.openapi import document
 
 _FILES = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
-_CSP = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+_CSP = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>APWA API</title>
 <link rel="stylesheet" href="/docs/files/css/swagger-ui.css"></head>

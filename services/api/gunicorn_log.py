@@ -1,9 +1,22 @@
-"""Gunicorn's own messages in the shape of all our logs."""
+"""Gunicorn's own messages in the shape of all our logs, without what an address may give away."""
 
+import logging
+import re
 import sys
 from typing import Any
 
 from gunicorn.glogging import Logger
+
+_QUERY = re.compile(r"\?[^\s'\"]*")
+
+
+class WithoutQueries(logging.Filter):
+    """Cuts the query off every address in a message: it may hold a view token, or a search."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every message through, changed."""
+        record.msg, record.args = _QUERY.sub("?...", record.getMessage()), ()
+        return True
 
 
 class OneShapeLogger(Logger):  # type: ignore[misc]
@@ -15,6 +28,7 @@ class OneShapeLogger(Logger):  # type: ignore[misc]
         self.error_log.handlers[:] = []
         self.error_log.propagate = True
         self.error_log.setLevel(self.loglevel)
+        self.error_log.addFilter(WithoutQueries())
         self.access_log.handlers[:] = []
 
     def reopen_files(self) -> None:

@@ -16,6 +16,7 @@ from shared.actions.refusals import FieldProblem
 from shared.database import idempotency
 from shared.database.engine import Connection
 from shared.database.idempotency import StoredAnswer
+from shared.secret_box import SecretBox, SecretsNotConfigured, SecretUnreadable
 
 HEADER = "Idempotency-Key"
 MAX_CHARS = 255
@@ -38,10 +39,14 @@ class Given:
 Remember = Callable[[Connection, int, Mapping[str, Any], str | None], None]
 
 
-def once(fingerprint: bytes, work: Callable[[Remember], Given]) -> Response:
+def once(
+    fingerprint: bytes, work: Callable[[Remember], Given], *, sealed: str | None = None
+) -> Response:
     """Do `work` once per key and answer it; `work` calls `remember` inside its transaction.
 
     `fingerprint` stands for the body. 409 while the key is in flight, 422 for another body.
+    `sealed` names a field of the answer that is kept sealed; where nothing can be
+    sealed (no `APWA_SECRET_KEYS`), the same answer given again has null in its place.
     """
     key = _key_of_request()
     if key is None:
@@ -52,21 +57,21 @@ def once(fingerprint: bytes, work: Callable[[Remember], Given]) -> Response:
             raise _in_flight()
         stored = _stored(project_id, key)
         if stored is not None:
-            return _replay(stored, request_hash)
+            return _replay(stored, request_hash, sealed)
         try:
-            return _respond(work(_rememberer(project_id, key, request_hash)))
+            return _respond(work(_rememberer(project_id, key, request_hash, sealed)))
         except KeyTaken:
             stored = _stored(project_id, key)
             if stored is None:
                 raise _in_flight() from None
-            return _replay(stored, request_hash)
+            return _replay(stored, request_hash, sealed)
 
 
-def _rememberer(project_id: str, key: str, request_hash: str) -> Remember:
+def _rememberer(project_id: str, key: str, request_hash: str, sealed: str | None) -> Remember:
     def remember(
         connection: Connection, status: int, body: Mapping[str, Any], location: str | None
     ) -> None:
-        stored = StoredAnswer(request_hash, status, location, dict(body))
+        stored = StoredAnswer(request_hash, status, location, _sealed(dict(body), sealed))
         if not idempotency.take(connection, project_id, key):
             raise _in_flight()
         if not idempotency.insert(connection, project_id, key, stored):
@@ -101,7 +106,7 @@ def _stored(project_id: str, key: str) -> StoredAnswer | None:
         return idempotency.find(connection, project_id, key)
 
 
-def _replay(stored: StoredAnswer, request_hash: str) -> Response:
+def _replay(stored: StoredAnswer, request_hash: str, sealed: str | None) -> Response:
     if stored.request_hash != request_hash:
         raise Problem(
             422,
@@ -112,7 +117,26 @@ def _replay(stored: StoredAnswer, request_hash: str) -> Response:
     headers = {"Idempotency-Replayed": "true"}
     if stored.location:
         headers["Location"] = stored.location
-    return answer(stored.body, stored.status, headers)
+    return answer(_opened(stored.body, sealed), stored.status, headers)
+
+
+def _sealed(body: dict[str, Any], name: str | None) -> dict[str, Any]:
+    if name is None:
+        return body
+    try:
+        kept = SecretBox(wired().settings.secret_keys).seal(body[name])
+    except SecretsNotConfigured:
+        kept = None
+    return {**body, name: kept}
+
+
+def _opened(body: dict[str, Any], name: str | None) -> dict[str, Any]:
+    if name is None or body.get(name) is None:
+        return body
+    try:
+        return {**body, name: SecretBox(wired().settings.secret_keys).open(body[name])}
+    except (SecretsNotConfigured, SecretUnreadable):
+        return {**body, name: None}
 
 
 def _respond(given: Given) -> Response:

@@ -6,23 +6,26 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from services.api.operations import OPERATIONS, Operation
+from services.api.operations import OPERATIONS
+from services.api.operations.examples import EXAMPLES, FILES
+from services.api.operations.parts import Operation
 from services.api.problems import MEDIA_TYPE
 from services.api.routes.health import program_version
 from services.api.schemas.answers import ProblemSchema
 from services.api.schemas.job_request import Rows
-from services.api.schemas.strict import AnyObject, Choice, Flag, Fraction, Named, NotYet
+from services.api.schemas.strict import AnyObject, Choice, Flag, Fraction, Named
 from shared.contracts.plan_fields import WholeNumber
 
 _ABOUT = """Jobs over tables: a goal or a plan goes in, every row becomes a subtask, one accountable
 record comes out. Errors are RFC 9457 problems with a stable `code`; lists are
 `{"items": [...], "next_cursor": null}`; times are UTC, money is millionths of a US dollar."""
+_WITH_EXAMPLE = ("application/json", "*/*")
 _HEADERS = [
     {
         "name": "X-Request-Id",
         "in": "header",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
-        "description": "Echoed; made up when missing.",
+        "schema": {"type": "string"},
+        "description": "Echoed where it is 1 to 128 letters, digits or `._:-`; else made up.",
     }
 ]
 _IDEMPOTENCY = {
@@ -30,6 +33,12 @@ _IDEMPOTENCY = {
     "in": "header",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "description": "The same key and body within 24 hours give the same answer again.",
+}
+_VIEW_TOKEN = {
+    "name": "token",
+    "in": "query",
+    "schema": {"type": "string"},
+    "description": "A view token of this job, for readers without a key.",
 }
 
 
@@ -46,11 +55,14 @@ def document() -> dict[str, Any]:
     )
     _map_fields(plugin)
     spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
+    spec.components.security_scheme(
+        "view_token", {"type": "apiKey", "in": "query", "name": _VIEW_TOKEN["name"]}
+    )
     spec.components.schema("Problem", schema=ProblemSchema)
     for operation in OPERATIONS:
         method = operation.method.lower()
         spec.path(path=operation.path, operations={method: _operation(operation)})
-    found: dict[str, Any] = _tidy(spec.to_dict())
+    found: dict[str, Any] = spec.to_dict()
     return found
 
 
@@ -70,7 +82,6 @@ def _map_fields(plugin: MarshmallowPlugin) -> None:
         (Named, "object"),
         (AnyObject, "object"),
         (Rows, "array"),
-        (NotYet, "null"),
     ):
         converter.map_to_openapi_type(field, kind, None)  # type: ignore[no-untyped-call]
     converter.add_attribute_function(_choices)  # type: ignore[no-untyped-call]
@@ -92,18 +103,6 @@ def _members(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
     }
 
 
-def _tidy(value: Any) -> Any:
-    """Write ``{"type": ["null", "null"]}``, which fields that must be null become, as one type."""
-    if isinstance(value, list):
-        return [_tidy(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    tidy = {name: _tidy(item) for name, item in value.items()}
-    if tidy.get("type") == ["null", "null"]:
-        tidy["type"] = "null"
-    return tidy
-
-
 def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
@@ -111,10 +110,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": [
             *_HEADERS,
-            *([_IDEMPOTENCY] if operation.method == "POST" else []),
+            *([_IDEMPOTENCY] if operation.takes_idempotency_key else []),
             *([_if_match(operation)] if operation.if_match else []),
             *operation.path_parameters,
             *operation.query_parameters,
+            *([_VIEW_TOKEN] if operation.view_token else []),
         ],
         "responses": _responses(operation),
     }
@@ -124,9 +124,22 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["security"] = []
     elif operation.scope:
         described["security"] = [{"key": [operation.scope]}]
+        if operation.view_token:
+            described["security"].append({"view_token": []})
     if operation.body is not None:
-        described["requestBody"] = {"required": operation.body_required, "content": operation.body}
+        described["requestBody"] = {
+            "required": operation.body_required,
+            "content": {kind: _content(operation, kind) for kind in operation.body},
+        }
     return described
+
+
+def _content(operation: Operation, kind: str) -> dict[str, Any]:
+    """Return what a media type takes, with an example where there is one."""
+    told: dict[str, Any] = (operation.body or {})[kind]
+    known = EXAMPLES if kind in _WITH_EXAMPLE else {}
+    example = FILES.get((operation.name, kind), known.get(operation.name))
+    return told if example is None else {**told, "example": example}
 
 
 def _if_match(operation: Operation) -> dict[str, Any]:
@@ -144,9 +157,13 @@ def _responses(operation: Operation) -> dict[str, Any]:
     good: dict[str, Any] = {"description": operation.answer_text}
     content = {"application/json": {"schema": _shape(operation)}} if operation.answer else {}
     content |= {kind: {"schema": {"type": "string"}} for kind in operation.other_types}
+    if operation.binary_type:
+        content[operation.binary_type] = {"schema": {"type": "string", "format": "binary"}}
     if content:
         good["content"] = content
     found[str(operation.status)] = good
+    for status, told in operation.also:
+        found[str(status)] = {**good, "description": told}
     problem = {MEDIA_TYPE: {"schema": "Problem"}}
     for status, told in operation.problems:
         found[str(status)] = {"description": told, "content": problem}

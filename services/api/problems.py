@@ -5,22 +5,26 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from psycopg.errors import DiskFull
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from services.api.batches.package_error import PREFIX, error_member
 from services.api.strict_json import NotJson
 from shared.actions.refusals import (
+    Conflict,
     FieldProblem,
+    Forbidden,
     Gone,
+    Later,
     NotFound,
     Refusal,
     Stale,
-    TooFarBehind,
     WrongState,
 )
 from shared.database.engine import DBAPIError, PoolTimeout, is_transient
 from shared.log import get_logger
+from shared.secret_box import SecretsNotConfigured, SecretUnreadable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -37,6 +41,10 @@ _CODES = {
     500: "internal",
     503: "unavailable",
 }
+_STATUSES: tuple[tuple[type[Refusal], int], ...] = (
+    (Forbidden, 403), (NotFound, 404), (Conflict, 409), (WrongState, 409), (Gone, 410),
+    (Stale, 412), (Later, 429),
+)  # fmt: skip
 
 
 class Problem(Exception):
@@ -70,6 +78,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(Problem, _answer)
     app.register_error_handler(Refusal, _refusal)
     app.register_error_handler(NotJson, _not_json)
+    app.register_error_handler(SecretsNotConfigured, _no_secrets)
+    app.register_error_handler(SecretUnreadable, _no_secrets)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(PoolTimeout, _database)
@@ -87,22 +97,33 @@ def _answer(problem: Problem) -> Response:
     }
     if problem.problems:
         body["errors"] = [item.to_json() for item in problem.problems]
+    if request.path.startswith(PREFIX):
+        body["error"] = error_member(problem.status, problem.code, problem.detail, problem.problems)
     return Response(
         orjson.dumps(_clean(body)), problem.status, problem.headers, content_type=MEDIA_TYPE
     )
 
 
 def _refusal(refusal: Refusal) -> Response:
-    known = ((NotFound, 404), (WrongState, 409), (Gone, 410), (Stale, 412), (TooFarBehind, 429))
-    status = next((code for kind, code in known if isinstance(refusal, kind)), 422)
+    status = next((code for kind, code in _STATUSES if isinstance(refusal, kind)), 422)
     headers = {}
-    if isinstance(refusal, TooFarBehind):
+    if isinstance(refusal, Later):
         headers["Retry-After"] = str(refusal.retry_after_s)
     return _answer(Problem(status, refusal.code, refusal.detail, refusal.problems, headers))
 
 
 def _not_json(error: NotJson) -> Response:
     return _answer(Problem(400, "invalid_json", str(error)))
+
+
+def _no_secrets(error: SecretsNotConfigured | SecretUnreadable) -> Response:
+    """503 until an operator set the keys that seal, or put the old one back beside the new."""
+    if isinstance(error, SecretsNotConfigured):
+        told = "This needs keys that seal stored secrets; the operator sets APWA_SECRET_KEYS."
+        return _answer(Problem(503, "secrets_not_configured", told))
+    get_logger().error("secret_unreadable")
+    told = "A stored secret was sealed with a key that APWA_SECRET_KEYS no longer has."
+    return _answer(Problem(503, "secrets_not_readable", told))
 
 
 def _http(error: HTTPException) -> Response:

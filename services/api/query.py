@@ -68,8 +68,13 @@ def moment(given: dict[str, str], name: str) -> datetime | None:
     raise invalid(f"/query/{name}", "Give a time such as 2030-01-31T12:00:00Z.")
 
 
+def is_id(value: str, prefix: str) -> bool:
+    """Return True for what is written like an id of this kind."""
+    return value.startswith(f"{prefix}_") and _ID.match(value) is not None
+
+
 def require_id(value: str, prefix: str, what: str) -> str:
     """Return an id of the right kind; anything else is simply not found."""
-    if not value.startswith(f"{prefix}_") or not _ID.match(value):
+    if not is_id(value, prefix):
         raise not_found(what)
     return value

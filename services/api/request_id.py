@@ -7,11 +7,12 @@ from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from shared.domain.ids import new_id
-from shared.log import get_logger
+from shared.log import get_logger, trace_id_of
 
 HEADER = "X-Request-Id"
 _SOUND = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\Z")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def install(app: Flask) -> None:
@@ -23,7 +24,7 @@ def install(app: Flask) -> None:
 def traceparent() -> str | None:
     """Return the trace the caller continues, if it is well formed."""
     given = request.headers.get("traceparent", "")
-    return given if _TRACEPARENT.match(given) else None
+    return given if trace_id_of(given) else None
 
 
 def _begin() -> None:
@@ -32,16 +33,24 @@ def _begin() -> None:
     g.started = time.monotonic()
     clear_contextvars()
     bind_contextvars(request_id=g.request_id)
+    if trace_id := trace_id_of(request.headers.get("traceparent")):
+        bind_contextvars(trace_id=trace_id)
 
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     get_logger().info(
         "request",
-        method=request.method,
-        path=request.path[:200],
+        method=request.method if request.method in _METHODS else "other",
+        route=request.url_rule.rule if request.url_rule else None,
+        **_ids_of_path(),
         status=response.status_code,
         duration_ms=round((time.monotonic() - g.started) * 1_000),
     )
     return response
+
+
+def _ids_of_path() -> dict[str, str]:
+    """Return the ids in the path, and nothing else of it: keys of records are data."""
+    given = (request.view_args or {}).items()
+    return {name: value for name, value in given if isinstance(value, str) and _ID.match(value)}

@@ -27,12 +27,13 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set everything that differs from gunicorn's defaults."""
         settings = self._settings
+        threads = settings.api_threads + settings.api_streams  # a stream holds one to its end
         options: dict[str, Any] = {
             "bind": _address(settings.api_host, settings.api_port),
             "worker_class": "gthread",
             "workers": 1,
-            "threads": settings.api_threads,
-            "worker_connections": settings.api_threads * 4 + 100,
+            "threads": threads,
+            "worker_connections": threads * 4 + 100,
             "timeout": 60,  # of the worker's own loop; requests may take longer
             "graceful_timeout": max(1, round(settings.stop_grace_s)),
             "keepalive": KEEP_ALIVE_S,
@@ -40,7 +41,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "proc_name": "apwa-api",
             "logger_class": OneShapeLogger,
             "loglevel": settings.log_level.lower(),
-            "post_worker_init": _limit_patience,
+            "post_worker_init": _prepare,
             "worker_exit": _close,
             "post_fork": _configure_logging(settings),
         }
@@ -54,6 +55,12 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _prepare(worker: Any) -> None:
+    """Bound what a client may take, and let streams see when the process is told to stop."""
+    _limit_patience(worker)
+    wired_to(worker.wsgi).streams.stopping = lambda: not worker.alive
 
 
 def _limit_patience(worker: Any) -> None:

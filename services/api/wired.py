@@ -8,8 +8,12 @@ from typing import cast
 from flask import Flask, current_app
 
 from services.api.in_flight import InFlight
+from services.api.metrics import Metrics
+from services.api.open_streams import OpenStreams
+from shared.broker.request_rates import RequestRates
 from shared.broker.ring import Message
 from shared.database.engine import Engine
+from shared.llm.state import EndpointStates
 from shared.settings import Settings
 
 _NAME = "apwa"
@@ -26,6 +30,10 @@ class Wired:
     note_use: Callable[[str], None]  # of a key; never blocks
     in_flight: InFlight
     waiters: threading.BoundedSemaphore  # long polls that may hold a thread at once
+    streams: OpenStreams  # event streams, each with a thread of its own
+    rates: RequestRates  # how often keys and projects ask; never blocks
+    metrics: Metrics
+    endpoint_states: EndpointStates
     close: Callable[[], None]  # at the end of the process
 
 

@@ -7,7 +7,6 @@ from services.cli.uploads import Input
 from shared.actions.facts import output_of
 from shared.capabilities import builtin, registry
 from shared.capabilities.builtin.agent import tools_of
-from shared.domain.plan import Plan
 from shared.plans.facts import BUILT_INS, Limits, PlanFacts, TableFacts
 from shared.settings import Settings
 from shared.tables.reading import Reading, ReadLimits, Unreadable, read_file, read_folder
@@ -33,13 +32,6 @@ def local_facts(inputs: list[Input], settings: Settings) -> PlanFacts:
         output_of=output_of,
         check_params=builtin.check_params,
     )
-
-
-def inputs_wanted(plan: Plan) -> list[str]:
-    """Return the tables a plan reads and does not make itself: its inputs."""
-    made = {*plan.tables, *(stage.name for stage in plan.stages)}
-    read = [name for stage in plan.stages for name in stage.over]
-    return [name for name in dict.fromkeys(read) if name not in made]
 
 
 def _table_facts(path: Path, settings: Settings) -> TableFacts:

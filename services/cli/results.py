@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli.client import ApiClient, Json
+from services.cli.client import ApiClient, Json, Query
 from services.cli.exits import CommandError
 from services.cli.terminal import out
 
@@ -50,12 +50,16 @@ def save_results(
     outcome: str | None = None,
     include: str | None = None,
 ) -> int:
-    """Write results to a file (``-`` is stdout) and return the bytes written.
+    """Write results to a file (``-`` is stdout) and return the bytes written."""
+    query = {"format": format_name, "stage": stage, "outcome": outcome, "include": include}
+    return save(client, f"/v1/jobs/{job_id}/results", query, target)
+
+
+def save(client: ApiClient, path: str, query: Query, target: str) -> int:
+    """Write the body of an answer to a file (``-`` is stdout) and return the bytes written.
 
     A file appears under its name only when it is whole.
     """
-    query = {"format": format_name, "stage": stage, "outcome": outcome, "include": include}
-    path = f"/v1/jobs/{job_id}/results"
     if target == "-":
         written = client.download(path, query, sys.stdout.buffer)
         sys.stdout.buffer.flush()

@@ -1,41 +1,13 @@
 """Turns `--input tickets.csv` or a folder into a table: named, streamed, never held in memory."""
 
 import re
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.client import ApiClient, Body, Json
+from apwa_client import bodies as client_bodies
+from apwa_client.bodies import FORMATS, Body, file_body
+from services.cli.client import ApiClient, Json
 from services.cli.exits import CommandError
-
-_BLOCK = 1 << 18
-_FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tab": "csv",
-    ".json": "json",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".txt": "txt",
-    ".text": "txt",
-    ".md": "txt",
-    ".rst": "txt",
-    ".log": "txt",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-}
-_TYPES = {
-    "csv": "text/csv",
-    "json": "application/json",
-    "ndjson": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
-    "txt": "text/plain",
-    "html": "text/html",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,52 +48,13 @@ def upload_table(client: ApiClient, source: Input, format_name: str | None = Non
     query = {"name": source.name, "format": format_name}
     if source.path.is_dir():
         return client.upload("/v1/tables", query, folder_body(source.path))
-    query["format"] = format_name or _FORMATS.get(source.path.suffix.lower())
+    query["format"] = format_name or FORMATS.get(source.path.suffix.lower())
     return client.upload("/v1/tables", query, file_body(source.path))
 
 
-def file_body(path: Path) -> Body:
-    """Return one file as a request body."""
-    media_type = _TYPES.get(_FORMATS.get(path.suffix.lower(), ""), "application/octet-stream")
-    return Body(lambda: _blocks(path), path.stat().st_size, media_type)
-
-
 def folder_body(folder: Path) -> Body:
-    """Return every visible file below a folder as multipart/form-data, in order of their paths."""
-    files = [path for path in sorted(folder.rglob("*")) if _wanted(path.relative_to(folder), path)]
-    if not files:
-        raise CommandError(f"the folder {folder} holds no files")
-    boundary = f"apwa-{uuid.uuid4().hex}"
-    heads = [_part_head(boundary, path.relative_to(folder)) for path in files]
-    end = f"--{boundary}--\r\n".encode()
-    sizes = [path.stat().st_size for path in files]
-    length = sum(len(head) + size + 2 for head, size in zip(heads, sizes, strict=True)) + len(end)
-
-    def pieces() -> Iterator[bytes]:
-        for head, path in zip(heads, files, strict=True):
-            yield head
-            yield from _blocks(path)
-            yield b"\r\n"
-        yield end
-
-    return Body(pieces, length, f"multipart/form-data; boundary={boundary}")
-
-
-def _wanted(relative: Path, path: Path) -> bool:
-    return path.is_file() and not any(part.startswith(".") for part in relative.parts)
-
-
-def _part_head(boundary: str, relative: Path) -> bytes:
-    name = relative.as_posix().replace("\\", "\\\\").replace('"', "%22")
-    name = name.replace("\r", "%0D").replace("\n", "%0A")
-    media_type = _TYPES.get(_FORMATS.get(relative.suffix.lower(), ""), "application/octet-stream")
-    return (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-        f"Content-Type: {media_type}\r\n\r\n"
-    ).encode()
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
+    """Return every visible file below a folder as one body, in order of their paths."""
+    try:
+        return client_bodies.folder_body(folder)
+    except ValueError as error:
+        raise CommandError(str(error)) from error

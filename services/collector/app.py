@@ -9,8 +9,11 @@ from services.collector.audit import audit
 from services.collector.collect_job import Collector, collect_job
 from services.collector.deadlines import finish_overdue
 from services.collector.erase_deleted import erase_deleted, look_again
+from services.collector.erase_files import erase_files, expire_files
+from services.collector.next_day import resume_next_day
 from services.collector.rescue import book_lost_slices, rescue_expired
 from services.collector.retain import retain
+from services.collector.start_triggered import start_triggered
 from services.collector.stragglers import mark_stragglers
 from services.collector.sweep import HOUR_S, sweep
 from shared.actions.note_trouble import note_trouble
@@ -22,6 +25,7 @@ from shared.database import jobs
 from shared.database.engine import SQLAlchemyError, connect
 from shared.log import configure_logging
 from shared.messages.collect_job import CollectJob
+from shared.messages.deliver_events import DeliverEvents
 from shared.messages.dispatch_job import DispatchJob
 from shared.messages.plan_job import PlanJob
 from shared.seams import arm
@@ -43,11 +47,13 @@ def main() -> None:
     )  # fmt: skip
     celery = make_app("collector", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
     inbox, timers, erasures, ringer = Inbox(), Inbox(), Inbox(), Ringer(celery)
+    posted = Inbox()
     outage = AfterOutage(settings.lease_s, settings.heartbeat_s)
     collector = Collector(
         engine=engine,
         settings=settings,
         ring_planner=lambda job_id: ringer.ring(PlanJob(job_id)),
+        ring_notifier=lambda job_id: ringer.ring(DeliverEvents(job_id)),
     )
 
     def collect_rung(job_id: str) -> None:
@@ -74,6 +80,10 @@ def main() -> None:
             inbox.put(job_id)
         for job_id in finish_overdue(engine, settings.finish_settle_s):
             inbox.put(job_id)
+        for job_id in resume_next_day(engine):
+            ringer.ring(PlanJob(job_id))
+            ringer.ring(DispatchJob(job_id))
+            inbox.put(job_id)
         mark_stragglers(engine)
         if outage.is_over:
             book_lost_slices(engine)
@@ -81,7 +91,15 @@ def main() -> None:
     def sweep_hourly() -> None:
         sweep(engine)
         look_again(engine)
+        expire_files(engine)
         retain(engine, settings)
+
+    def erase() -> None:
+        erase_deleted(engine)
+        erase_files(engine)
+
+    def start_posted() -> None:
+        start_triggered(engine, settings, collector.ring_planner)
 
     def look_for_breaches() -> None:
         audit(engine)
@@ -95,7 +113,13 @@ def main() -> None:
     threads.append(
         run_when_rung(
             "erase", erasures, settings.rescue_poll_s, lambda _: None,
-            lambda: erase_deleted(engine),
+            erase,
+        )
+    )  # fmt: skip
+    threads.append(
+        run_when_rung(
+            "posted", posted, settings.collector_poll_s, lambda _: None,
+            start_posted,
         )
     )  # fmt: skip
     threads.append(run_when_rung("audit", timers, AUDIT_S, lambda _: None, look_for_breaches))
@@ -103,7 +127,7 @@ def main() -> None:
     try:
         consume(celery, [CollectJob.QUEUE], f"collector-{os.getpid()}@{socket.gethostname()}")
     finally:
-        for box in (inbox, timers, erasures):
+        for box in (inbox, timers, erasures, posted):
             box.close()
         for thread in threads:
             thread.join(settings.stop_grace_s)

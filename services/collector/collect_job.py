@@ -10,8 +10,9 @@ from services.collector.seal_stage import seal_stage
 from shared.actions.finish_early import end_stages
 from shared.database import jobs, shards, stages, streams, tables
 from shared.database.engine import DBAPIError, Engine, is_transient, retrying
+from shared.database.jobs import JobRecord
 from shared.database.stages import StageRecord
-from shared.log import get_logger
+from shared.log import get_logger, working_for
 from shared.settings import Settings
 from shared.tables.stream_table import finish_stream
 
@@ -20,22 +21,30 @@ _LEDGER_ERRORS = {"AP001", "23514"}  # our recount, and the check that the ledge
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """What the collecting side works with; `ring_planner` says that something may be next."""
+    """What the collecting side works with; `ring_planner` says that something may be next.
+
+    `ring_notifier` says that an event was made.
+    """
 
     engine: Engine
     settings: Settings
     ring_planner: Callable[[str], None]
+    ring_notifier: Callable[[str], None] = lambda _: None
 
 
 def collect_job(collector: Collector, job_id: str) -> None:
     """Note finished shards, seal and close finished stages, finalise; harmless when repeated."""
-    engine = collector.engine
-    begun = _begin(collector, job_id)
-    if finish_stream(engine, job_id, collector.settings.chunk_bytes):
+    job = _begin(collector, job_id)
+    if finish_stream(collector.engine, job_id, collector.settings.chunk_bytes):
         collector.ring_planner(job_id)
-        begun = begun and _begin(collector, job_id)
-    if not begun:
-        return
+        job = job and _begin(collector, job_id)
+    if job is not None:
+        with working_for(job.request_id, job.traceparent):
+            _collect(collector, job_id)
+
+
+def _collect(collector: Collector, job_id: str) -> None:
+    engine = collector.engine
     if retrying(engine, lambda tx: report_pilot(tx, job_id)) == "running":
         collector.ring_planner(job_id)
     for stage in _lease_sealing(collector, job_id):
@@ -43,16 +52,17 @@ def collect_job(collector: Collector, job_id: str) -> None:
     done = retrying(engine, lambda tx: finalize_job(tx, job_id))
     if done is not None:
         get_logger(job_id=job_id).info(f"job_{done}")
+        collector.ring_notifier(job_id)
     if done == "replanning":
         collector.ring_planner(job_id)
 
 
-def _begin(collector: Collector, job_id: str) -> bool:
-    """Look at the job under its lock; False when there is nothing left to do."""
+def _begin(collector: Collector, job_id: str) -> JobRecord | None:
+    """Look at the job under its lock and return it; None when there is nothing left to do."""
     with collector.engine.begin() as tx:
         job = jobs.lock(tx, job_id)
         if job is None or job.finished_at is not None:
-            return False
+            return None
         if job.status == "finalizing":
             streams.end(tx, job_id, actor="collector")
         if job.status == "finalizing" and job.finish_as is None:
@@ -61,7 +71,7 @@ def _begin(collector: Collector, job_id: str) -> bool:
             shards.settle_ended(tx, job_id)
             stages.begin_sealing(tx, job_id)
         shards.note_done(tx, job_id)  # after it: a shard done just now is in the order too
-    return True
+    return job
 
 
 def _lease_sealing(collector: Collector, job_id: str) -> list[StageRecord]:

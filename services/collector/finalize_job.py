@@ -35,6 +35,7 @@ def finalize_job(tx: Connection, job_id: str) -> Finalized | None:
     if streams.is_unsealed(tx, job_id):
         return None  # records may come, or some are in no chunk yet: nothing ends without them
     if job.finish_as is not None:
+        shards.note_done(tx, job_id)  # what ended just before the stop is told too
         _end_open_stages(tx, job)
     found = stages.of_job(tx, job_id)
     if any(stage.status not in {"closed", "abandoned"} for stage in found):

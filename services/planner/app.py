@@ -8,6 +8,7 @@ from services.planner import tasks
 from services.planner.cut_stream import cut_due_streams
 from services.planner.dispatch_job import dispatch_due
 from services.planner.plan_job import Planner, plan_job
+from services.planner.waits_for_input import waits_for_input
 from services.planner.waits_for_model import waits_for_model
 from shared.actions.note_trouble import note_trouble
 from shared.broker.app import consume, make_app
@@ -26,6 +27,7 @@ from shared.seams import arm
 from shared.settings import load_settings
 
 PLANNING_THREADS = 3
+FETCH_THREADS = 6  # jobs one planner fetches inputs of at once; they wait, too
 MODEL_THREADS = 16  # jobs one planner asks its model for at once; they wait, mostly
 JOBS_IN_ONE_LOOK = 20
 IDLE_S = 60.0
@@ -43,6 +45,7 @@ def main() -> None:
     )  # fmt: skip
     celery = make_app("planner", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
     plan_inbox, model_inbox, dispatch_inbox, timer = Inbox(), Inbox(), Inbox(), Inbox()
+    fetch_inbox = Inbox()
     stopping = threading.Event()
     ringer, canary = Ringer(celery), Canary(settings.redis_url)
     planner = Planner(
@@ -54,7 +57,9 @@ def main() -> None:
     )
 
     def plan_rung(job_id: str) -> None:
-        if waits_for_model(engine, settings, job_id):
+        if waits_for_input(engine, job_id):
+            fetch_inbox.put(job_id)
+        elif waits_for_model(engine, settings, job_id):
             model_inbox.put(job_id)
         else:
             plan(job_id)
@@ -91,6 +96,10 @@ def main() -> None:
         run_when_rung("plan-by-model", model_inbox, IDLE_S, plan, lambda: None)
         for _ in range(MODEL_THREADS if endpoints_of(settings) else 0)
     ]
+    threads += [
+        run_when_rung("fetch", fetch_inbox, IDLE_S, plan, lambda: None)
+        for _ in range(FETCH_THREADS)
+    ]
     threads.append(
         run_when_rung(
             "dispatch", dispatch_inbox, settings.dispatch_poll_s, lambda _: dispatch(), dispatch
@@ -103,7 +112,7 @@ def main() -> None:
         consume(celery, [PlanJob.QUEUE, DispatchJob.QUEUE], node)
     finally:
         stopping.set()  # what waits for a model is handed to another planner
-        for inbox in (plan_inbox, model_inbox, dispatch_inbox, timer):
+        for inbox in (plan_inbox, model_inbox, fetch_inbox, dispatch_inbox, timer):
             inbox.close()
         for thread in threads:
             thread.join(settings.stop_grace_s)

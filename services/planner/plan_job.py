@@ -8,6 +8,7 @@ from services.planner.cut_pilot import cut_pilots
 from services.planner.cut_stage import cut_stage
 from services.planner.engines.endpoint_breakers import EndpointBreakers
 from services.planner.lease import PlanningLease
+from services.planner.load_inputs import Fetching, load_inputs
 from services.planner.missing_members import missing_members
 from services.planner.write_plan import write_plan
 from shared.database import jobs, stages, streams, tables
@@ -16,7 +17,7 @@ from shared.database.stages import StageRecord
 from shared.domain.ids import new_id
 from shared.domain.plan import UnitSpec
 from shared.domain.shard import unit_total
-from shared.log import get_logger
+from shared.log import get_logger, working_for
 from shared.settings import Settings
 
 
@@ -45,7 +46,16 @@ def plan_job(planner: Planner, job_id: str) -> None:
     )
     if job is None:
         return
-    with PlanningLease(planner.engine, job_id, holder, settings.lease_s) as lease:
+    with (
+        working_for(job.request_id, job.traceparent),
+        PlanningLease(planner.engine, job_id, holder, settings.lease_s) as lease,
+    ):
+        fetching = Fetching(
+            planner.engine, settings, holder, lambda: lease.lost or planner.stopping()
+        )
+        if job.status == "planning" and not load_inputs(fetching, job):
+            planner.ring_collect(job_id)
+            return
         if job.status == "planning" or job.replan_round is not None:
             get_logger(job_id=job_id).info("planning", round=job.replan_round or 1)
             if not write_plan(

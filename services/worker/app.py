@@ -18,7 +18,10 @@ from services.worker.fair_turns import FairTurns
 from services.worker.heartbeat import beat
 from services.worker.held import HeldShards
 from services.worker.job_breakers import JobBreakers
+from services.worker.mcp.publish import connect_servers
+from services.worker.mcp.servers import mcp_servers
 from services.worker.models import open_door, open_purses
+from services.worker.origins import Origins
 from services.worker.pause_job import pause_job
 from services.worker.run_shard import Worker, run_shard
 from services.worker.run_units import Runtime
@@ -57,7 +60,7 @@ def main() -> None:
         settings.sqlalchemy_url, pool_size=settings.db_pool_size, application_name="apwa-worker",
         idle_in_transaction_s=settings.lease_s,
     )  # fmt: skip
-    endpoints = endpoints_of(settings)
+    endpoints, servers = endpoints_of(settings), mcp_servers()
     found = discover(with_models=bool(endpoints))
     for problem in found.problems:
         get_logger().warning("capability_left_out", problem=problem)
@@ -67,6 +70,7 @@ def main() -> None:
     stopping, ringer, timers, again = threading.Event(), Ringer(celery), Inbox(), Inbox()
     worker = _make_worker(engine, settings, endpoints, found.capabilities, stopping, ringer)
     _introduce(worker)
+    connect_servers(engine, worker.runtime.loop, servers)
     queues = sorted(SHARD_QUEUES.values())
     ears = Ears(
         settings.redis_url, queues, settings.worker_slots, settings.worker_deaf_s,
@@ -174,6 +178,7 @@ def _make_worker(
         stages=StageRuns(engine, found),
         settler=settler,
         runtime=runtime,
+        origins=Origins(engine),
         shard_ended=shard_ended,
     )
 
@@ -209,6 +214,8 @@ def _stop(
     worker.settler.close()
     worker.runtime.purses.close()
     asyncio.run_coroutine_threadsafe(worker.runtime.door.close(), worker.runtime.loop).result(5)
+    with suppress(TimeoutError):  # what ends later ends with this process
+        asyncio.run_coroutine_threadsafe(mcp_servers().close(), worker.runtime.loop).result(3)
     for timer in timers:
         timer.close()
     for thread in threads:

@@ -6,11 +6,11 @@ from typing import Any
 
 from services.worker.account import Account
 from services.worker.ask import UnitAsk
-from services.worker.capabilities.images import without_images
 from services.worker.held import HeldShard
 from services.worker.model_door import Caller, ModelDoor
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Context, Unit
+from shared.capabilities.image_labels import without_images
 from shared.database.shards import Tries
 from shared.llm.purse import Purse
 from shared.plans.render import CompiledTemplate, render

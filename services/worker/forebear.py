@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from services.worker.one_rows import StageNotRunnableError, one_rows_of
+from shared.actions.one_rows import StageNotRunnableError, one_rows_of
 from shared.contracts.json_values import canonical_json
 from shared.database import jobs, stages
 from shared.database.engine import Connection

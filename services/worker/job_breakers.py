@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.worker.settle_unit import UnitEnd
+from shared.domain.model_call import OF_THE_BODY
 from shared.llm.breaker import FIRST_UNITS, job_breaker_trips
 from shared.llm.missing_context import MISSING as MISSING_CONTEXT
 
@@ -53,6 +54,8 @@ def _count(counts: _Counts, end: UnitEnd) -> None:
         if settled.outcome == "succeeded":
             counts.succeeded += 1
             counts.turned_away = 0
-        # a wish for other rows is for the next round to grant, no reason to stop this one
-        if len(counts.first_codes) < FIRST_UNITS and settled.code != MISSING_CONTEXT:
+        # a wish for other rows is for the next round to grant, no reason to stop this one; and
+        # who sent ready bodies wants to know of each what is wrong with it
+        told = settled.code != MISSING_CONTEXT and settled.code not in OF_THE_BODY
+        if len(counts.first_codes) < FIRST_UNITS and told:
             counts.first_codes.append(settled.code or settled.outcome)

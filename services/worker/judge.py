@@ -6,10 +6,11 @@ import orjson
 
 from services.worker.agree import Agreed, Rows, combine
 from services.worker.ask import UnitAsk
-from services.worker.capabilities.images import with_images, without_images
+from services.worker.capabilities.images import with_images
 from services.worker.child_pool import raised
 from services.worker.stage_run import StageRun
 from shared.capabilities.contract import Unit
+from shared.capabilities.image_labels import without_images
 from shared.contracts.json_values import canonical_json
 from shared.domain.retry import Failure
 from shared.llm.structured import Parsed, compile_validator, read_structured

@@ -262,7 +262,7 @@ class ModelDoor:
             if entry.sent and not entry.booked:  # cut off: by the attempt's limit, a lost lease
                 caller.purse.unanswered(cost, entry.took_ms)
                 if entry.took_ms > caller.deadline_s * 500:  # most of the attempt was this call
-                    line.breaker.note(CallFailure("deadline", "cut off"), time.monotonic())
+                    self._note_breaker(line, CallFailure("deadline", "cut off"))
             elif not entry.booked:
                 caller.purse.not_spent(cost)
 
@@ -307,7 +307,7 @@ class ModelDoor:
                     line.key, entry.granted, usage.input_tokens, usage.output_tokens
                 )
         if isinstance(came, Reply) or came.status is not None:  # else nothing answered
-            account.add(usage, cost)
+            account.add(usage, cost, line.endpoint.model)
         if usage is None and isinstance(came, CallFailure) and came.kind in _COST_UNKNOWN:
             entry.purse.unanswered(entry.cost, entry.took_ms)
         else:
@@ -317,10 +317,17 @@ class ModelDoor:
         self._note(line, came)
 
     def _note(self, line: _Line, came: Reply | CallFailure) -> None:
-        line.breaker.note(came, time.monotonic())
+        self._note_breaker(line, came)
         limited = isinstance(came, CallFailure) and came.kind == "rate_limited"
         after = came.retry_after_s if isinstance(came, CallFailure) and limited else None
         self._limiter.report(line.key, came.limits, (after or 1.0) if limited else None)
+
+    def _note_breaker(self, line: _Line, came: Reply | CallFailure) -> None:
+        now = time.monotonic()
+        before_s = line.breaker.rest_s(now)
+        line.breaker.note(came, now)
+        if (rest_s := line.breaker.rest_s(now)) > before_s:
+            self._limiter.rests(line.key, rest_s)
 
     def _find(self, name: str) -> Endpoint:
         endpoint = self._endpoints.find(name)

@@ -32,6 +32,7 @@ def open_purses(engine: Engine, settings: Settings, worker_id: str, endpoints: E
     return Purses(
         engine, worker_id, lease_s=settings.lease_s, default=default,
         unpriced_tokens=settings.default_budget_tokens if unpriced else None,
+        microusd_per_day=int(settings.quota_spend_usd_per_day * 1_000_000),
     )  # fmt: skip
 
 

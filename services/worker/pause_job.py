@@ -16,10 +16,10 @@ def pause_job(
     """running -> paused(reason), once; results stay readable and resume goes on.
 
     At the end of a budget the policy may say ``on_budget: finish`` instead: what is under way may
-    settle for `settle_s`, the rest of the stage is skipped. A budget that was changed since is an
-    old story and pauses nothing; so is what else a shard met that was claimed before the job was
-    resumed. Gives up when Postgres stays away: that must not abort calls under way, and the next
-    one finds out again.
+    settle for `settle_s`, the rest of the stage is skipped; not at the end of a day's spend, for
+    tomorrow it goes on. A budget that was changed since is an old story and pauses nothing; so is
+    what else a shard met that was claimed before the job was resumed. Gives up when Postgres stays
+    away: that must not abort calls under way, and the next one finds out again.
     """
     of_budget = reason.get("kind") == "budget"
 
@@ -31,7 +31,8 @@ def pause_job(
             return False
         if not of_budget and shards.claimed_before_resume(tx, shard_id, JUST_RESUMED_S):
             return False
-        if of_budget and job.policy.get("on_budget") == "finish":
+        may_finish = of_budget and reason.get("scope") != "day"
+        if may_finish and job.policy.get("on_budget") == "finish":
             return finish_early(tx, job_id, reason, actor="worker", settle_s=settle_s)
         return job_control.pause(tx, job_id, reason, actor="worker") is not None
 

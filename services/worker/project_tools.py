@@ -1,10 +1,11 @@
 """The worker's own look at which tools a project allows: the list may be shorter than it was."""
 
-from services.worker.one_rows import StageNotRunnableError
 from services.worker.stage_run import StageRun
+from shared.actions.one_rows import StageNotRunnableError
 from shared.capabilities.builtin import agent
 from shared.database import projects
 from shared.database.engine import Engine
+from shared.domain.mcp_tool import permits
 
 
 def check_tools(engine: Engine, run: StageRun) -> None:
@@ -18,7 +19,7 @@ def check_tools(engine: Engine, run: StageRun) -> None:
         return
     with engine.connect() as connection:
         allowed = projects.allowed_tools(connection, run.job.project_id)
-    forbidden = [tool for tool in listed if allowed is not None and tool not in allowed]
+    forbidden = [tool for tool in listed if not permits(allowed, tool)]
     if forbidden:
         told = ", ".join(f"`{tool}`" for tool in forbidden)
         raise StageNotRunnableError(

@@ -8,6 +8,7 @@ from typing import TypeVar
 from services.worker.child_pool import raised
 from services.worker.held import HeldShard, HeldShards
 from services.worker.load_units import LoadedUnit, check_unit_size, load_units
+from services.worker.origins import Origins
 from services.worker.project_tools import check_tools
 from services.worker.reuse import Work, look_up, reused
 from services.worker.run_units import Leftover, Runtime, run_units
@@ -43,6 +44,7 @@ class Worker:
     stages: StageRuns
     settler: Settler
     runtime: Runtime
+    origins: Origins
     shard_ended: Callable[[str], None]
 
 
@@ -62,7 +64,8 @@ def run_shard(worker: Worker, shard_id: int, *, spare: bool = False) -> bool:
             return False
         held = worker.held.add(shard)
         try:
-            _work(worker, held)
+            with worker.origins.bound(shard.job_id):
+                _work(worker, held)
         finally:
             worker.held.remove(held)
     worker.shard_ended(shard.job_id)

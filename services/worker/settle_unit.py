@@ -35,7 +35,7 @@ class UnitEnd:
 
 def end_of(
     run: StageRun, item: LoadedUnit, tries: Tries, replicas: Sequence[Answer],
-    usage: dict[str, int] | None, output_max_bytes: int, judged: Agreed | Failure | None = None,
+    usage: dict[str, Any] | None, output_max_bytes: int, judged: Agreed | Failure | None = None,
 ) -> UnitEnd:  # fmt: skip
     """Return the end of an attempt; pure but for the die of the back-off."""
     checked = [checked_rows(run, item.unit, answer, output_max_bytes) for answer in replicas]
@@ -77,7 +77,7 @@ def unit_hash(
 
 def _failed(
     run: StageRun, item: LoadedUnit, tries: Tries, failure: Failure, duration: int,
-    usage: dict[str, int] | None,
+    usage: dict[str, Any] | None,
 ) -> UnitEnd:  # fmt: skip
     number = tries.made + 1
     step = next_step(tries.burned + 1, failure, run.spec.retries, random.random())  # noqa: S311
@@ -99,7 +99,7 @@ def _failed(
 def _succeeded(
     run: StageRun, item: LoadedUnit, tries: Tries, checked: list[Rows | Failure],
     combined: Rows | Agreed, replicas: Sequence[Answer], duration: int,
-    usage: dict[str, int] | None,
+    usage: dict[str, Any] | None,
 ) -> UnitEnd:  # fmt: skip
     number = tries.made + 1
     rows = _with_agreement(combined) if isinstance(combined, Agreed) else combined

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 
 from services.worker.forebear import Forebear, forebear_of
-from services.worker.one_rows import one_rows_of, table_of
+from shared.actions.one_rows import one_rows_of, table_of
 from shared.capabilities.contract import Capability
 from shared.database import jobs, keys, stages
 from shared.database.engine import Connection, Engine

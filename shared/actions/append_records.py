@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from shared.actions import quotas
 from shared.actions.actor import Actor
 from shared.actions.own_job import wrong_state
-from shared.actions.refusals import Gone, NotFound, TooFarBehind, WrongState
-from shared.database import jobs, streams, tables
+from shared.actions.refusals import Gone, NotFound, TooFarBehind
+from shared.database import audit, jobs, streams, tables
 from shared.database.engine import Connection, Engine
 from shared.database.jobs import JobRecord
 from shared.database.streams import StreamRecord
@@ -77,7 +78,8 @@ def append_records(
 
     Sent again after a lost answer, records count as duplicates. `before_commit` runs in the last
     transaction. Raises NotFound; WrongState for a batch job, an ended stream or a job that ends;
-    TooFarBehind when too many records have no outcome, then nothing of this batch was accepted.
+    TooFarBehind when too many records have no outcome, then nothing of this batch was accepted;
+    Forbidden (`storage_quota`) and Invalid (`too_many_rows`) where the project has no room.
     """
     with engine.connect() as connection:
         job = jobs.find(connection, job_id, actor.project_id)
@@ -87,6 +89,7 @@ def append_records(
             raise Gone("job")
         stream = require_stream(connection, job)
         table = tables.find(connection, stream.table_id)
+        quotas.look_for_bytes(connection, settings, actor.project_id)
     if table is None:
         raise LookupError(f"table {stream.table_id} of a stream is gone")
     counted, batches = Appended(), _batches(records)
@@ -95,7 +98,7 @@ def append_records(
         following = next(batches, None)
         fit = _fitting(batch, table.columns, stream.key)
         with engine.begin() as tx:
-            _accept(tx, settings, job_id, fit, counted)
+            _accept(tx, settings, actor, job_id, fit, counted)
             if following is None:
                 before_commit(tx, counted)
         if following is None:
@@ -107,7 +110,7 @@ def require_stream(connection: Connection, job: JobRecord) -> StreamRecord:
     """Return the stream of a job; raises WrongState for a batch job."""
     stream = streams.of_job(connection, job.id)
     if stream is None:
-        raise WrongState("wrong_state", "This is a batch job; it takes no records.")
+        raise wrong_state(job, "as a batch job it takes no records")
     return stream
 
 
@@ -159,7 +162,9 @@ def _fitted(values: list[Any], columns: tuple[Column, ...], key: str) -> tuple[l
     return keys, rows
 
 
-def _accept(tx: Connection, settings: Settings, job_id: str, fit: _Fit, counted: Appended) -> None:
+def _accept(
+    tx: Connection, settings: Settings, actor: Actor, job_id: str, fit: _Fit, counted: Appended
+) -> None:
     stream, job = streams.lock(tx, job_id), jobs.find(tx, job_id)
     if stream is None or job is None:
         raise NotFound("job")
@@ -167,8 +172,12 @@ def _accept(tx: Connection, settings: Settings, job_id: str, fit: _Fit, counted:
     _require_near(tx, settings, stream, counted)
     new = new_records(fit.keys, streams.known_keys(tx, stream.table_id, fit.keys))
     if new.places:
+        limits = quotas.quotas_of(tx, settings, job.project_id)
+        quotas.require_rows(stream.accepted_rows + len(new.places), limits, "")
         keys = [fit.keys[place] for place in new.places]
         streams.append(tx, stream, keys, encode_chunk(fit.rows.take(list(new.places))))
+        told = {"records": len(new.places)}
+        audit.append(tx, job.project_id, actor.name, "job.append_records", job_id, told)
     counted.accepted += len(new.places)
     counted.duplicates += new.duplicates
     counted.reject(fit.rejected)

@@ -19,10 +19,11 @@ def delete_job(engine: Engine, actor: Actor, job_id: str) -> JobRecord:
             return job
         if job.finished_at is None:
             raise wrong_state(job, "only a final job can be deleted; cancel it first")
-        return _delete(tx, actor, job)
+        return bury_job(tx, actor, job)
 
 
-def _delete(tx: Connection, actor: Actor, job: JobRecord) -> JobRecord:
+def bury_job(tx: Connection, actor: Actor, job: JobRecord) -> JobRecord:
+    """Leave the tombstone of a final job whose row is locked, and return it."""
     erasure.bury(tx, job.id)
     events.append(tx, job.id, "job.deleted", actor=actor.name, data={})
     audit.append(tx, actor.project_id, actor.name, "job.delete", job.id)

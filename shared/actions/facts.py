@@ -7,10 +7,12 @@ from typing import Any
 from shared.capabilities import builtin, registry
 from shared.capabilities.builtin.agent import tools_of
 from shared.capabilities.contract import Capability, Columns, Manifest
-from shared.database import capabilities, endpoint_abilities, keys, projects, tables
+from shared.database import capabilities, endpoint_abilities, keys, mcp_tools, projects, tables
 from shared.database.engine import Connection
 from shared.database.jobs import JobInput
+from shared.database.mcp_tools import McpTool
 from shared.domain.columns import Column
+from shared.domain.mcp_tool import permits
 from shared.llm.endpoints import Endpoints, endpoints_of
 from shared.llm.prices import token_prices
 from shared.plans.facts import (
@@ -48,6 +50,7 @@ def plan_facts(
         manifest.name: manifest
         for manifest in map(Manifest.from_json, capabilities.manifests(connection))
     }
+    offered = mcp_tools.all_tools(connection)
     return PlanFacts(
         tables={
             item.name: known.get(item.name) or _stored_facts(connection, item, policy)
@@ -59,7 +62,7 @@ def plan_facts(
             policy,
             settings,
             keys.allows_external(connection, project_id),
-            _tools(connection, project_id, installed),
+            _tools(connection, project_id, installed, offered),
         ),
         output=output,
         output_of=output_of,
@@ -67,6 +70,8 @@ def plan_facts(
         model_available=bool(endpoints),
         prices=_prices(endpoints),
         without_images=_without_images(connection, endpoints),
+        external_tools=frozenset(tool.name for tool in offered if not tool.read_only),
+        tool_notes={tool.name: tool.description for tool in offered},
     )
 
 
@@ -129,11 +134,13 @@ def _limits(
 
 
 def _tools(
-    connection: Connection, project_id: str, installed: Mapping[str, Manifest]
-) -> frozenset[str]:
+    connection: Connection, project_id: str, installed: Mapping[str, Manifest],
+    offered: Sequence[McpTool],
+) -> frozenset[str]:  # fmt: skip
     """Return the tools an agent may list: those there are, less what the project forbids."""
-    there, allowed = tools_of(installed.values()), projects.allowed_tools(connection, project_id)
-    return there if allowed is None else there & allowed
+    there = tools_of(installed.values()) | {tool.name for tool in offered}
+    allowed = projects.allowed_tools(connection, project_id)
+    return frozenset(tool for tool in there if permits(allowed, tool))
 
 
 def _prices(endpoints: Endpoints) -> dict[str, ModelPrice]:

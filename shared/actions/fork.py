@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.actions.actor import Actor
-from shared.actions.former_job import find_final, former_inputs, former_plan
+from shared.actions.former_job import find_final, former_inputs, former_plan, former_webhook
 from shared.actions.job_request import InputRequest, JobRequest
 from shared.actions.submit import BeforeCommit, submit_job
 from shared.database import audit, events
@@ -42,6 +42,7 @@ def fork_job(
         job = find_final(tx, actor, job_id, "only a final job can be forked")
         plan = fork.plan if fork.plan is not None else former_plan(tx, job)
         kept = former_inputs(tx, job)
+        webhook = former_webhook(tx, job)
     replaced = {item.name for item in fork.inputs}
     request = JobRequest(
         goal=job.goal,
@@ -57,7 +58,9 @@ def fork_job(
         pilot=_asked_pilot(job),
         request_id=fork.request_id,
         traceparent=fork.traceparent,
+        webhook=webhook,
         forked_from=job.id,
+        workflow=job.workflow if fork.plan is None else None,
     )
 
     def with_events(tx: Connection, made: JobRecord) -> None:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from shared.actions.actor import Actor
-from shared.actions.job_request import InputRequest
+from shared.actions.job_request import InputAddress, InputRequest, WebhookRequest
 from shared.actions.own_job import lock_own, wrong_state
-from shared.database import jobs, plans, rounds
+from shared.database import awaited_inputs, jobs, plans, rounds, webhook_endpoints
 from shared.database.engine import Connection
 from shared.database.jobs import JobRecord
 
@@ -45,8 +45,22 @@ def former_plan(tx: Connection, job: JobRecord) -> dict[str, Any] | None:
 
 
 def former_inputs(tx: Connection, job: JobRecord) -> tuple[InputRequest, ...]:
-    """Return the inputs of a job as inputs of another one."""
+    """Return the inputs of a job as inputs of another one; what never came is fetched anew."""
+    awaited = {
+        item.name: InputAddress(item.url, item.format, item.sheet)
+        for item in awaited_inputs.of_job(tx, job.id)
+    }
     return tuple(
-        InputRequest(item.name, item.key, table_id=item.table_id)
+        InputRequest(item.name, item.key, address=awaited[item.name])
+        if item.name in awaited
+        else InputRequest(item.name, item.key, table_id=item.table_id)
         for item in jobs.inputs(tx, job.id)
     )
+
+
+def former_webhook(tx: Connection, job: JobRecord) -> WebhookRequest | None:
+    """Return the webhook a job brought itself, for the job that follows it; None when disabled."""
+    known = webhook_endpoints.of_job(tx, job.id)
+    if known is None or known.disabled_at is not None:
+        return None
+    return WebhookRequest(known.url, known.events)

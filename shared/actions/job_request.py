@@ -14,11 +14,21 @@ class UploadedFile:
     path: Path
     name: str  # as the client calls it; tells the format, never a path
     format: str | None = None
+    sheet: str | None = None  # of a workbook; the first where none is named
+
+
+@dataclass(frozen=True, slots=True)
+class InputAddress:
+    """Where an input is fetched from before the job is planned, and what it is, if that is told."""
+
+    url: str
+    format: str | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InputRequest:
-    """One named input: exactly one of `rows`, `text`, `table_id` and `file` is set.
+    """One named input: exactly one of `rows`, `text`, `table_id`, `file` and `address` is set.
 
     With `columns` it is a stream of records of these columns, `rows` being those it starts with.
     """
@@ -30,6 +40,15 @@ class InputRequest:
     table_id: str | None = None
     file: UploadedFile | None = None
     columns: tuple[Column, ...] | None = None
+    address: InputAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """Where a job sends its own events, and which; signed with the project's secret."""
+
+    url: str
+    events: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +70,11 @@ class JobRequest:
     traceparent: str | None = None
     retry_of: str | None = None
     forked_from: str | None = None
+    trigger_id: str | None = None
+    delivery_id: str | None = None  # makes no second job
     carry: dict[str, Any] | None = None  # of a retry: which outcomes run again
+    webhook: WebhookRequest | None = None
+    workflow: dict[str, Any] | None = None  # {id, name, version} it is a run of
 
     @property
     def mode(self) -> str:

@@ -14,7 +14,7 @@ class KeyCheck:
 
     def __init__(self, key: str, pointer: str) -> None:
         self._key, self._pointer = key, pointer
-        self._seen = _Hashes()
+        self._seen = Hashes()
         self._row = 0
 
     def add(self, values: Iterable[Any]) -> None:
@@ -35,7 +35,7 @@ class KeyCheck:
         return Invalid([FieldProblem(self._pointer, detail)], "key_not_unique", detail)
 
 
-class _Hashes:
+class Hashes:
     """A set of 64-bit hashes in 16 to 32 bytes each; a set of Python's takes five times that.
 
     Of a million distinct keys, two share a hash once in some thirty million uploads.

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from shared.actions import quotas
 from shared.actions.actor import Actor
 from shared.actions.documents import open_documents
 from shared.actions.job_request import UploadedFile
@@ -69,8 +70,11 @@ def load_table(
     """Load an uploaded file as a table of its own; several become one row per document.
 
     `before_commit(connection, table)` runs in the transaction that makes the table visible.
-    Raises Invalid: `unreadable` and its kin, `key_not_unique`, or `invalid` for an unknown key.
+    Raises Invalid: `unreadable` and its kin, `key_not_unique`, or `invalid` for an unknown key;
+    and Forbidden (`storage_quota`).
     """
+    with loading.engine.connect() as connection:
+        quotas.look_for_bytes(connection, loading.settings, loading.actor.project_id)
     with staging(loading.engine) as table_ids:
         staged = _stage(loading, table_ids, files, name, key)
         with loading.engine.begin() as connection:
@@ -80,6 +84,7 @@ def load_table(
                 table.id, {"rows": table.row_count, "format": staged.report["format"]},
             )  # fmt: skip
             before_commit(connection, table)
+            quotas.admit_table(connection, loading.settings, loading.actor.project_id)
     return table
 
 
@@ -110,10 +115,12 @@ def stage_file(
     key_pointer: str,
 ) -> Staged:  # fmt: skip
     """Stage a file; rows that cannot be read are counted in the report, with line and reason."""
-    told, limits = file.format, read_limits(loading.settings)
+    limits = read_limits(loading.settings)
     with (
         unreadable_is_invalid(),
-        read_file(file.path, name=file.name, format=told, limits=limits) as reading,
+        read_file(
+            file.path, name=file.name, format=file.format, sheet=file.sheet, limits=limits
+        ) as reading,
     ):
         sink = Sink(loading, table_ids, name, reading.columns, key, key_pointer)
         for batch in reading.batches():
@@ -167,7 +174,7 @@ class Sink:
 
     def __init__(
         self, loading: Loading, table_ids: list[str], name: str, columns: Sequence[Column],
-        key: str | None, key_pointer: str,
+        key: str | None, key_pointer: str, kind: str = "input",
     ) -> None:  # fmt: skip
         if key is not None:
             require_column((column.name for column in columns), key, key_pointer)
@@ -177,7 +184,7 @@ class Sink:
         table_ids.append(self._table_id)
         with loading.engine.begin() as connection:
             tables.insert_loading(
-                connection, self._table_id, loading.actor.project_id, name, "input", loading.job_id
+                connection, self._table_id, loading.actor.project_id, name, kind, loading.job_id
             )
         self._writer = TableWriter(
             loading.engine, self._table_id, chunk_bytes=loading.settings.chunk_bytes

@@ -24,6 +24,9 @@ _ROWS_AT_ONCE = 2_000
 
 def measure_input(settings: Settings, item: InputRequest, policy: Mapping[str, Any]) -> TableFacts:
     """Return the facts of rows, a text or a file; raises Invalid as loading it would."""
+    if item.address is not None:
+        told = "An estimate fetches nothing; upload the file as a table, and name that."
+        raise Invalid([FieldProblem(json_pointer("inputs", item.name, "url"), told)])
     with _batches(settings, item) as (columns, batches):
         key, pointer = item.key, json_pointer("inputs", item.name, "key")
         if key is not None:
@@ -50,7 +53,9 @@ def _batches(
     file, limits = item.file, read_limits(settings)
     with (
         unreadable_is_invalid(),
-        read_file(file.path, name=file.name, format=file.format, limits=limits) as reading,
+        read_file(
+            file.path, name=file.name, format=file.format, sheet=file.sheet, limits=limits
+        ) as reading,
     ):
         yield reading.columns, reading.batches()
 

@@ -48,12 +48,27 @@ class WrongState(Refusal):
     """The object is in a state that does not allow the action."""
 
 
-class TooFarBehind(Refusal):
-    """The work is not done as fast as it comes; the same request may be sent again later."""
+class Later(Refusal):
+    """A limit is reached; the same request may be sent again after `retry_after_s` seconds."""
+
+    def __init__(self, code: str, detail: str, retry_after_s: int) -> None:
+        super().__init__(code, detail)
+        self.retry_after_s = retry_after_s
+
+
+class TooFarBehind(Later):
+    """The work is not done as fast as it comes."""
 
     def __init__(self, detail: str, retry_after_s: int = 2) -> None:
-        super().__init__("queue_full", detail)
-        self.retry_after_s = retry_after_s
+        super().__init__("queue_full", detail, retry_after_s)
+
+
+class Forbidden(Refusal):
+    """The actor may not do this: it lacks a scope, or its project has no room for it."""
+
+
+class Conflict(Refusal):
+    """Something else stands in the way, as another object of the name."""
 
 
 class Stale(Refusal):

@@ -8,13 +8,17 @@ from shared.settings import Settings, env_name
 _CODE = "model_not_configured"
 
 
-def require_models(settings: Settings, request: JobRequest) -> None:
-    """Raise Invalid `model_not_configured` where a model is asked for that nobody configured."""
+def require_models(settings: Settings, request: JobRequest, *, under: str = "") -> None:
+    """Raise Invalid `model_not_configured` where a model is asked for that nobody configured.
+
+    `under` is the pointer of what holds `models` and `planning`.
+    """
     endpoints = endpoints_of(settings)
     known = ", ".join(endpoints.names()) or "none"
     problems = [
         FieldProblem(
-            f"/models/{role}", f"No model endpoint is called `{name[:60]}`; there are: {known}."
+            f"{under}/models/{role}",
+            f"No model endpoint is called `{name[:60]}`; there are: {known}.",
         )
         for role, name in request.models.items()
         if endpoints.find(name) is None
@@ -24,4 +28,4 @@ def require_models(settings: Settings, request: JobRequest) -> None:
     if request.planning in {"model", "direct"} and endpoints.find("planner") is None:
         names = " or ".join(env_name(name) for name in ("openai_api_key", "openai_base_url"))
         detail = f"No model is configured here (set {names}); use `rules` or send a plan."
-        raise Invalid([FieldProblem("/planning", detail)], _CODE, detail)
+        raise Invalid([FieldProblem(f"{under}/planning", detail)], _CODE, detail)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.actions.actor import Actor
-from shared.actions.former_job import find_final, former_inputs, former_plan
+from shared.actions.former_job import find_final, former_inputs, former_plan, former_webhook
 from shared.actions.job_request import JobRequest
 from shared.actions.refusals import FieldProblem, Invalid
 from shared.actions.submit import BeforeCommit, submit_job
@@ -46,6 +46,7 @@ def retry_job(
         if plan is not None:
             plan = _overridden(tx, plan, retry.overrides)
         inputs = former_inputs(tx, job)
+        webhook = former_webhook(tx, job)
     request = JobRequest(
         goal=job.goal,
         planning="given" if plan is not None else job.planning,
@@ -58,8 +59,10 @@ def retry_job(
         models=job.models,
         request_id=retry.request_id,
         traceparent=retry.traceparent,
+        webhook=webhook,
         retry_of=job.id,
         carry={"select": retry.select},
+        workflow=job.workflow,
     )
 
     def with_events(tx: Connection, made: JobRecord) -> None:

@@ -1,20 +1,24 @@
 """Takes a job in: stages its data, checks its plan, and makes all of it visible at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.actions import quotas
 from shared.actions.actor import Actor
 from shared.actions.facts import plan_facts, table_facts
+from shared.actions.input_address import require_input_address
 from shared.actions.input_tables import require_key, require_table
-from shared.actions.job_request import InputRequest, JobRequest
+from shared.actions.job_request import InputAddress, InputRequest, JobRequest
 from shared.actions.load_table import Loading, Staged, seal, stage_file, stage_rows, staging
 from shared.actions.refusals import Gone, Invalid, problems_of
 from shared.actions.require_models import require_models
 from shared.actions.stream_input import stage_stream
+from shared.actions.webhook_address import require_address
+from shared.actions.webhook_endpoints import add_of_job
 from shared.contracts.findings import json_pointer
 from shared.contracts.plan import PlanShapeError, load_plan
-from shared.database import audit, events, jobs, streams, table_locks
+from shared.database import audit, awaited_inputs, events, jobs, streams, table_locks
 from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.jobs import JobInput, JobRecord, NewJob
 from shared.domain.ids import new_id
@@ -27,7 +31,10 @@ BeforeCommit = Callable[[Connection, JobRecord], None]
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """An input whose data lies in the database, sealed already or still staged."""
+    """An input whose data lies in the database, sealed already or still staged.
+
+    Of one with an address there is no data yet: the planner fetches it.
+    """
 
     request: InputRequest
     table_id: str
@@ -46,18 +53,26 @@ def submit_job(
     `before_commit(connection, job)` runs in the one short transaction that makes job, tables and
     event visible together. Raises Invalid (`plan_invalid`, `key_not_unique`, `unreadable`,
     `model_not_configured`, ...), NotFound for a table of another project, WrongState for one that
-    is still loading. Whatever is raised, nothing is kept.
+    is still loading, and what `quotas` says where the project has no room. Whatever is raised,
+    nothing is kept.
     """
     require_models(settings, request)
+    if request.webhook is not None:
+        require_address(settings, request.webhook.url, "/webhook/url")
     plan = _load_plan(request.plan)
     loading = Loading(engine, settings, actor, new_id("job"))
     with engine.connect() as connection:
+        quotas.look_for_room(connection, settings, actor.project_id)
         for item in request.inputs:
             if item.table_id is not None:
                 require_table(connection, actor, item)
+    for item in request.inputs:
+        if item.address is not None:
+            pointer = json_pointer("inputs", item.name, "url")
+            require_input_address(settings, item.address.url, pointer)
     with staging(engine) as table_ids:
         prepared = [_prepare(loading, table_ids, item) for item in request.inputs]
-        if plan is not None:
+        if plan is not None and not any(item.address for item in request.inputs):
             _require_sound(loading, request, plan, prepared)
         return _commit(loading, request, prepared, before_commit)
 
@@ -76,6 +91,8 @@ def _prepare(loading: Loading, table_ids: list[str], item: InputRequest) -> _Pre
     if item.table_id is not None:
         require_key(loading.engine, loading.actor, item)
         return _Prepared(item, item.table_id, None)
+    if item.address is not None:  # nobody knows its columns yet: a plan is linted once it is there
+        return _Prepared(item, new_id("tbl"), None)
     if item.columns is not None:
         staged = stage_stream(loading, table_ids, item, item.columns)
         return _Prepared(item, staged.table_id, staged)
@@ -138,20 +155,41 @@ def _written(
     """Do it all or nothing: seal the staged tables, write the job."""
     _hold_former(connection, request)
     actor = loading.actor
-    table_locks.hold(connection, [item.table_id for item in prepared if item.staged is None])
+    used = [item.request.table_id for item in prepared if item.request.table_id is not None]
+    table_locks.hold(connection, used)
     for item in prepared:
-        if item.staged is None:
+        if item.request.address is not None:
+            _await(connection, loading, item, item.request.address)
+        elif item.staged is None:
             require_table(connection, actor, item.request)
         else:
             seal(connection, item.staged)
-    job = jobs.insert(connection, _new_job(loading, request, _job_inputs(prepared)))
+    new = _new_job(loading, request, _job_inputs(prepared))
+    if request.webhook is not None:
+        shown = add_of_job(connection, loading.settings, actor, new.id, request.webhook)
+        new = replace(new, webhook=shown)
+    job = jobs.insert(connection, new)
     for item in prepared:
         if item.request.columns is not None:
             streams.open_table(connection, item.table_id, job.id)
     events.append(connection, job.id, "job.accepted", actor=actor.name, data={"mode": job.mode})
     audit.append(connection, actor.project_id, actor.name, "job.create", job.id)
     before_commit(connection, job)
+    quotas.admit_job(
+        connection, loading.settings, actor.project_id, [item.table_id for item in prepared]
+    )
     return job
+
+
+def _await(
+    connection: Connection, loading: Loading, item: _Prepared, address: InputAddress
+) -> None:
+    if loading.job_id is None:
+        raise LookupError("an input is awaited by a job that has an id")
+    awaited_inputs.insert(
+        connection, item.table_id, loading.actor.project_id, loading.job_id, item.request.name,
+        {"url": address.url, "format": address.format, "sheet": address.sheet},
+    )  # fmt: skip
 
 
 def _hold_former(connection: Connection, request: JobRequest) -> None:
@@ -186,7 +224,10 @@ def _new_job(loading: Loading, request: JobRequest, inputs: tuple[JobInput, ...]
         traceparent=request.traceparent,
         retry_of=request.retry_of,
         forked_from=request.forked_from,
+        trigger_id=request.trigger_id,
+        delivery_id=request.delivery_id,
         carry=request.carry,
+        workflow=request.workflow,
     )
 
 

@@ -2,6 +2,8 @@
 
 from sqlalchemy import Connection, text
 
+from shared.database import delivery_log, trigger_deliveries, usage_hours, webhook_batches
+
 # Tables of the job, and inputs of a job deleted before that only this one used still; without
 # those that a job that is not deleted reads. `tables.job_id` is NULL for uploads: they stay.
 _ITS_OWN = """(t.job_id = :id OR (t.id IN (SELECT table_id FROM job_inputs WHERE job_id = :id)
@@ -17,23 +19,27 @@ def bury(connection: Connection, job_id: str) -> None:
     What is stored in bulk (results, attempts, chunks, stages) is erased by `erase_batch`, and can
     neither be read nor reused any more.
     """
+    usage_hours.book_ended(connection, job_id=job_id)  # what it took outlives what it made
     values = {"id": job_id}
     connection.execute(
         text("""UPDATE jobs SET deleted_at = clock_timestamp(), goal = NULL, given_plan = NULL,
             output = NULL, models = '{}', labels = '{}', status_reason = NULL, finishing = NULL,
             failures = NULL, pilot = NULL, carry = NULL, request_id = NULL, traceparent = NULL,
-            result_table_id = NULL, coverage = coverage || '{"stages": {}}',
+            webhook = NULL, result_table_id = NULL, coverage = coverage || '{"stages": {}}',
             error = CASE WHEN error IS NOT NULL
               THEN jsonb_build_object('code', error->'code', 'detail', 'Deleted.') END
           WHERE id = :id AND deleted_at IS NULL"""),
         values,
     )
     connection.execute(text("UPDATE events SET data = '{}' WHERE job_id = :id"), values)
+    webhook_batches.forget(connection, job_id)  # waits for who makes deliveries of it now
+    delivery_log.erase_of_job(connection, job_id)
     connection.execute(text("DELETE FROM plans WHERE job_id = :id"), values)
     connection.execute(text("DELETE FROM planning_calls WHERE job_id = :id"), values)
+    connection.execute(text("DELETE FROM view_tokens WHERE job_id = :id"), values)
     connection.execute(
         text("""UPDATE idempotency_keys SET body = jsonb_build_object('id', body->'id')
-          WHERE body->>'id' = :id"""),
+          WHERE body->>'id' IN (:id, (SELECT id FROM batches WHERE job_id = :id))"""),
         values,
     )
 
@@ -67,6 +73,9 @@ def erase_batch(connection: Connection, job_id: str, *, rows: int, chunks: int) 
 
     The job's tables must be marked before (`mark_tables`).
     """
+    gone = trigger_deliveries.erase_of_job(connection, job_id, rows)
+    if gone:
+        return gone
     for table in ("results", "attempts", "shards"):
         gone = connection.execute(
             text(f"""DELETE FROM {table} WHERE ctid = ANY(ARRAY(
@@ -81,7 +90,10 @@ def erase_batch(connection: Connection, job_id: str, *, rows: int, chunks: int) 
             text(f"""DELETE FROM {table} WHERE ctid = ANY(ARRAY(
               SELECT c.ctid FROM {table} c JOIN tables t ON t.id = c.table_id
               WHERE t.status = 'erased' AND (t.job_id = :id
-                OR t.id IN (SELECT table_id FROM job_inputs WHERE job_id = :id)) LIMIT :most))"""),
+                OR t.id IN (SELECT table_id FROM job_inputs WHERE job_id = :id))
+              AND NOT EXISTS (SELECT 1 FROM job_inputs i JOIN jobs j ON j.id = i.job_id
+                WHERE i.table_id = t.id AND j.id <> :id AND j.deleted_at IS NULL)
+              LIMIT :most))"""),
             {"id": job_id, "most": most},
         ).rowcount
         if gone:

@@ -1,6 +1,7 @@
 """What must hold over the whole database (01 section 10), each as a query for what breaks it."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +111,17 @@ def breaches(connection: Connection, *, since: Any = None) -> Iterator[Breach]:
         values = {name: value for name, value in known.items() if f":{name}" in query}
         for object_id, detail in connection.execute(text(f"{query} LIMIT {SHOWN}"), values):
             yield Breach(name, str(object_id), str(detail))
+
+
+def note_look(connection: Connection, found: Iterable[Breach]) -> None:
+    """Write down how many breaches of each invariant a look found, none included."""
+    counts = Counter(breach.invariant for breach in found)
+    connection.execute(
+        text("""INSERT INTO invariant_looks (invariant, broken) VALUES (:invariant, :broken)
+          ON CONFLICT (invariant) DO UPDATE
+          SET broken = excluded.broken, looked_at = clock_timestamp()"""),
+        [{"invariant": name, "broken": counts[name]} for name in QUERIES],
+    )
 
 
 def recent(connection: Connection, seconds: float) -> Any:

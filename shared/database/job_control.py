@@ -60,6 +60,22 @@ def resume(connection: Connection, job_id: str, *, actor: str = "system") -> Job
     return job
 
 
+def due_next_day(connection: Connection, limit: int, job_id: str | None = None) -> list[str]:
+    """Return ids of jobs that paused at the end of their project's spend of a day that is over.
+
+    With `job_id` only whether that one is among them.
+    """
+    return list(
+        connection.execute(
+            text("""SELECT id FROM jobs WHERE status = 'paused'
+              AND status_reason->>'kind' = 'budget' AND status_reason->>'scope' = 'day'
+              AND CAST(status_reason->>'until' AS timestamptz) <= clock_timestamp()
+              AND (CAST(:job_id AS text) IS NULL OR id = :job_id) ORDER BY id LIMIT :limit"""),
+            {"limit": limit, "job_id": job_id},
+        ).scalars()
+    )
+
+
 def ask_approval(
     connection: Connection, job_id: str, version: int, plan_hash: str
 ) -> JobRecord | None:

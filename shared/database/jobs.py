@@ -13,8 +13,10 @@ from shared.database.readiness import INPUTS_READY, OPEN_ENDED
 _FIELDS = """id, project_id, key_id, status, status_reason, mode, goal, planning, given_plan,
   output, policy, models, labels, priority, version, plan_version, plan_hash, finish_as,
   result_table_id, result_rows, coverage, usage, timings, failures, error, retry_of, forked_from,
+  trigger_id, delivery_id,
   approval, approved, pilot, paused_from, resumed_at, round, replan_round, request_id, traceparent,
-  created_at, started_at, finished_at, deadline_at, finishing, carry, deleted_at, erased_at"""
+  created_at, started_at, finished_at, deadline_at, finishing, carry, webhook, deleted_at,
+  erased_at, workflow"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,12 @@ class JobRecord:
     deadline_at: datetime | None = None  # finished early then, by the database's clock
     finishing: dict[str, Any] | None = None  # why it finishes early with what it has
     carry: dict[str, Any] | None = None  # {select}: which outcomes of `retry_of` run again
+    webhook: dict[str, Any] | None = None  # {endpoint, events} it brought itself
     deleted_at: datetime | None = None  # only the tombstone is left, or soon will be
     erased_at: datetime | None = None
+    trigger_id: str | None = None  # what started it, other than a client
+    delivery_id: str | None = None
+    workflow: dict[str, Any] | None = None  # {id, name, version} it was made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,10 @@ class NewJob:
     retry_of: str | None = None
     forked_from: str | None = None
     carry: dict[str, Any] | None = None
+    trigger_id: str | None = None
+    delivery_id: str | None = None
+    webhook: dict[str, Any] | None = None
+    workflow: dict[str, Any] | None = None
 
 
 def insert(connection: Connection, job: NewJob) -> JobRecord:
@@ -107,12 +117,15 @@ def insert(connection: Connection, job: NewJob) -> JobRecord:
     row = connection.execute(
         text(f"""INSERT INTO jobs (id, project_id, key_id, status, mode, goal, planning,
             given_plan, output, policy, models, labels, priority, approval, pilot, request_id,
-            traceparent, retry_of, forked_from, carry, deadline_at)
+            traceparent, retry_of, forked_from, trigger_id, delivery_id, carry, webhook,
+            workflow, deadline_at)
           VALUES (:id, :project_id, :key_id, 'queued', :mode, :goal, :planning,
             CAST(:given_plan AS jsonb), CAST(:output AS jsonb), CAST(:policy AS jsonb),
             CAST(:models AS jsonb), CAST(:labels AS jsonb), :priority, :approval,
             CAST(:pilot AS jsonb), :request_id, :traceparent, :retry_of, :forked_from,
-            CAST(:carry AS jsonb), clock_timestamp() + make_interval(secs => :deadline_s))
+            :trigger_id, :delivery_id, CAST(:carry AS jsonb), CAST(:webhook AS jsonb),
+            CAST(:workflow AS jsonb),
+            clock_timestamp() + make_interval(secs => :deadline_s))
           RETURNING {_FIELDS}"""),
         {
             "id": job.id, "project_id": job.project_id, "key_id": job.key_id, "mode": job.mode,
@@ -123,6 +136,8 @@ def insert(connection: Connection, job: NewJob) -> JobRecord:
             "pilot": _json_or_null(job.pilot), "request_id": job.request_id,
             "traceparent": job.traceparent, "retry_of": job.retry_of,
             "forked_from": job.forked_from, "carry": _json_or_null(job.carry),
+            "trigger_id": job.trigger_id, "delivery_id": job.delivery_id,
+            "webhook": _json_or_null(job.webhook), "workflow": _json_or_null(job.workflow),
             "deadline_s": job.policy.get("deadline_s"),
         },
     ).mappings().one()  # fmt: skip
@@ -151,6 +166,14 @@ def lock(connection: Connection, job_id: str) -> JobRecord | None:
         text(f"SELECT {_FIELDS} FROM jobs WHERE id = :id FOR UPDATE"), {"id": job_id}
     ).mappings().one_or_none()  # fmt: skip
     return JobRecord(**row) if row else None
+
+
+def origin(connection: Connection, job_id: str) -> tuple[str | None, str | None]:
+    """Return the request id and the traceparent a job came with."""
+    row = connection.execute(
+        text("SELECT request_id, traceparent FROM jobs WHERE id = :id"), {"id": job_id}
+    ).one_or_none()
+    return (row.request_id, row.traceparent) if row else (None, None)
 
 
 def inputs(connection: Connection, job_id: str) -> list[JobInput]:

@@ -29,7 +29,8 @@ def forget_raw(connection: Connection, keep_s: float, rows: int) -> int:
     """
     values = {"keep": keep_s, "rows": rows}
     forgotten = connection.execute(
-        text("""UPDATE attempts SET raw = NULL WHERE id = ANY(ARRAY(SELECT id FROM attempts
+        text("""UPDATE attempts SET raw = NULL, raw_erased = true
+          WHERE id = ANY(ARRAY(SELECT id FROM attempts
           WHERE raw IS NOT NULL AND ended_at < clock_timestamp() - make_interval(secs => :keep)
           ORDER BY ended_at LIMIT :rows FOR UPDATE SKIP LOCKED))"""),
         values,

@@ -187,24 +187,31 @@ def due_unheard(connection: Connection, capabilities: Sequence[str], limit: int)
 def due_of_the_starved(
     connection: Connection, capabilities: Sequence[str], limit: int
 ) -> list[int]:
-    """Return due shards of jobs that run fewer than half as many as the job that runs the most.
+    """Return due shards that were lost, and such of jobs that run few beside the largest.
 
-    Their messages may lie behind those of a job whose shards take long. Those that must run alone
-    are left out.
+    Few are fewer than half as many as the job that runs the most. Their messages may lie behind
+    those of shards that take long. Shards that must run alone are left out.
     """
     return list(
         connection.execute(
             text(f"""WITH at_work AS MATERIALIZED (
                 SELECT job_id, count(*) AS running FROM shards WHERE status = 'running'
                 GROUP BY job_id)
-              SELECT s.id FROM jobs j LEFT JOIN at_work w ON w.job_id = j.id,
+              (SELECT s.id FROM shards s JOIN jobs j ON j.id = s.job_id
+                WHERE s.status IN ('pending', 'dispatched') AND s.lost > 0 AND NOT s.alone
+                  AND s.due_at <= clock_timestamp() AND s.capability = ANY(:capabilities)
+                  AND j.status IN ('running', 'piloting') AND NOT {pauses.held("j.project_id")}
+                ORDER BY s.id LIMIT :limit)
+              UNION ALL
+              (SELECT s.id FROM jobs j LEFT JOIN at_work w ON w.job_id = j.id,
                 LATERAL (SELECT id FROM shards WHERE job_id = j.id
                   AND status IN ('pending', 'dispatched') AND due_at <= clock_timestamp()
                   AND NOT alone AND capability = ANY(:capabilities)
                   ORDER BY due_at LIMIT :limit) s
               WHERE j.status IN ('running', 'piloting') AND NOT {pauses.held("j.project_id")}
                 AND 2 * coalesce(w.running, 0) < (SELECT max(running) FROM at_work)
-              ORDER BY coalesce(w.running, 0), random() LIMIT :limit"""),
+              ORDER BY coalesce(w.running, 0), random() LIMIT :limit)
+              LIMIT :limit"""),
             {"capabilities": list(capabilities), "limit": limit},
         ).scalars()
     )
@@ -395,19 +402,27 @@ def bisect(connection: Connection, shard: ShardRecord, rest: Sequence[int]) -> N
 
 
 def note_done(connection: Connection, job_id: str) -> None:
-    """Number newly done shards per stage, in the order they ended: the order of early reads."""
+    """Number newly done shards in the order they ended, and lock the job's row.
+
+    Each gets a number in its stage (the order of early reads) and one among the job's events.
+    """
     connection.execute(
         text("""WITH fresh AS (SELECT s.id, s.stage_id,
-              row_number() OVER (PARTITION BY s.stage_id ORDER BY s.done_at, s.id) AS nth
+              row_number() OVER (PARTITION BY s.stage_id ORDER BY s.done_at, s.id) AS nth,
+              row_number() OVER (ORDER BY s.done_at, s.id) AS nth_of_job
             FROM shards s JOIN stages t ON t.id = s.stage_id
             WHERE t.job_id = :job_id AND t.status IN ('open', 'sealing') AND s.status = 'done'
               AND s.noted_no IS NULL),
+          job AS (UPDATE jobs SET event_seq = event_seq + (SELECT count(*) FROM fresh)
+            WHERE id = :job_id AND EXISTS (SELECT 1 FROM fresh) RETURNING event_seq),
           counted AS (UPDATE stages t SET noted_shards = noted_shards
               + (SELECT count(*) FROM fresh WHERE fresh.stage_id = t.id)
             WHERE t.id IN (SELECT stage_id FROM fresh) RETURNING t.id, t.noted_shards)
           UPDATE shards s SET noted_no = fresh.nth + counted.noted_shards
-            - (SELECT count(*) FROM fresh f WHERE f.stage_id = s.stage_id)
-          FROM fresh JOIN counted ON counted.id = fresh.stage_id WHERE s.id = fresh.id"""),
+              - (SELECT count(*) FROM fresh f WHERE f.stage_id = s.stage_id),
+            event_no = fresh.nth_of_job + job.event_seq - (SELECT count(*) FROM fresh)
+          FROM job CROSS JOIN fresh JOIN counted ON counted.id = fresh.stage_id
+          WHERE s.id = fresh.id"""),
         {"job_id": job_id},
     )
 

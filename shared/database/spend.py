@@ -48,6 +48,9 @@ _ROOM = " AND ".join(
 )
 
 
+_TODAY = "CASE WHEN a.day = current_date THEN a.day_microusd ELSE 0 END"
+_PER_DAY = "spend_microusd_per_day"  # of a project's quotas (shared/domain/quota.py)
+
 # What settling and expiring share: the slice as it `was` (it is locked), what became of `mine`, and
 # the same change made to the job's account and then (it reads what that returns) the project's.
 _WAS = "was AS (SELECT * FROM spend WHERE job_id = :job_id AND worker_id = :worker_id)"
@@ -59,8 +62,15 @@ _CHANGED = ", ".join(_each(f"d.more_{kind}_{{m}}") for kind in _KINDS)
 _ADD = ", ".join(_each(f"{kind}_{{m}} = a.{kind}_{{m}} + d.more_{kind}_{{m}}") for kind in _KINDS)
 _BOOK = f"""job AS (UPDATE spend_accounts a SET {_ADD} FROM mine d WHERE a.id = d.job_id
     RETURNING d.project_id, {_CHANGED}),
-  project AS (UPDATE spend_accounts a SET {_ADD} FROM job d WHERE a.id = d.project_id
-    RETURNING a.id)"""
+  project AS (UPDATE spend_accounts a SET {_ADD}, day = current_date,
+      day_microusd = greatest(0, {_TODAY} + d.more_spent_microusd + d.more_unknown_microusd)
+    FROM job d WHERE a.id = d.project_id RETURNING a.id),
+  told AS (INSERT INTO usage_hours AS u
+      (job_id, stage, hour, capability, model, project_id, cost_unknown_microusd)
+    SELECT d.job_id, '', date_trunc('hour', clock_timestamp()), '', '', d.project_id,
+      d.more_unknown_microusd FROM mine d WHERE d.more_unknown_microusd <> 0
+    ON CONFLICT (job_id, stage, hour, capability, model) DO UPDATE SET
+      cost_unknown_microusd = u.cost_unknown_microusd + excluded.cost_unknown_microusd)"""
 
 
 def open_account(
@@ -126,6 +136,14 @@ def totals(connection: Connection, account_id: str) -> Account | None:
     return _account(row) if row else None
 
 
+def spent_today(connection: Connection, project_id: str) -> int:
+    """Return what a project spent since midnight UTC, in micro-dollars; the unknown counts."""
+    found = connection.execute(
+        text(f"SELECT {_TODAY} FROM spend_accounts a WHERE a.id = :id"), {"id": project_id}
+    ).scalar_one_or_none()
+    return int(found or 0)
+
+
 def cost_unknown(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
     """Return by job what it may have paid for no settled outcome, in micro-dollars.
 
@@ -143,20 +161,25 @@ def cost_unknown(connection: Connection, job_ids: Sequence[str]) -> dict[str, in
 
 
 def reserve(
-    connection: Connection, job_id: str, worker_id: str, ask: Ask, lease_s: float
-) -> Reserved | Busy | Exhausted:
+    connection: Connection, job_id: str, worker_id: str, ask: Ask, lease_s: float, *,
+    microusd_per_day: int = 0,
+) -> Reserved | Busy | Exhausted:  # fmt: skip
     """Reserve a slice of the job's and the project's budget for a process, under a lease.
 
     The size is `slice_of`'s word; the condition in the UPDATE sees to it that nobody else took
     the same. The job's account must be open (KeyError). Run again after an unknown COMMIT it may
-    reserve twice: the next `settle` puts that right.
+    reserve twice: the next `settle` puts that right. `microusd_per_day` is what a project may spend
+    in a day unless it has a quota of its own (0: no limit).
     """
     for _ in range(_TRIES):
         accounts = _accounts(connection, job_id)
-        granted = slice_of([_account(row) for row in accounts], ask)
+        books, per_day = [_account(row) for row in accounts], _per_day(accounts, microusd_per_day)
+        if per_day:
+            books.append(_day_of(accounts[-1], per_day))
+        granted = slice_of(books, ask)
         if not isinstance(granted, Spend):
             return granted
-        settled = _take(connection, accounts, worker_id, granted, lease_s)
+        settled = _take(connection, accounts, worker_id, granted, lease_s, per_day)
         if settled is not None:
             return Reserved(granted, settled, _unanswered(connection, job_id, worker_id))
     return Busy("job", "microusd")
@@ -165,9 +188,13 @@ def reserve(
 def is_at_limit(connection: Connection, job_id: str, reason: Mapping[str, Any]) -> bool:
     """True when the limit that `reason` tells (see `Exhausted.reason`) is still the one there is.
 
-    What was spent only grows, so a limit that nobody changed is as exhausted as it was.
+    What was spent only grows, so a limit that nobody changed is as exhausted as it was; the limit
+    of a day until that is over.
     """
-    for row in _accounts(connection, job_id):
+    accounts = _accounts(connection, job_id)
+    if reason.get("scope") == "day":
+        return _is_same_day(accounts[-1], reason)
+    for row in accounts:
         account = _account(row)
         for measure in MEASURES:
             limit = getattr(account.budget, measure)
@@ -348,8 +375,10 @@ def _unanswered(connection: Connection, job_id: str, worker_id: str) -> Spend:
 def _accounts(connection: Connection, job_id: str) -> list[RowMapping]:
     """Return the account of the job and then its project's. Raises KeyError without one."""
     rows = connection.execute(
-        text("""SELECT a.* FROM spend_accounts j
-          JOIN spend_accounts a ON a.id IN (j.id, j.project_id)
+        text(f"""SELECT a.*, current_date AS today, {_TODAY} AS spent_today,
+            CAST(p.quotas->>'{_PER_DAY}' AS bigint) AS own_per_day
+          FROM spend_accounts j JOIN spend_accounts a ON a.id IN (j.id, j.project_id)
+          JOIN projects p ON p.id = j.project_id
           WHERE j.id = :id ORDER BY a.job_id NULLS LAST"""),
         {"id": job_id},
     ).mappings()
@@ -359,9 +388,34 @@ def _accounts(connection: Connection, job_id: str) -> list[RowMapping]:
     return found
 
 
+def _per_day(accounts: list[RowMapping], default: int) -> int:
+    own: int | None = accounts[-1]["own_per_day"]
+    return default if own is None else own
+
+
+def _day_of(project: RowMapping, per_day: int) -> Account:
+    """Return the books of a project's day: all it holds reserved may still be spent in it."""
+    return Account(
+        scope="day",
+        budget=Budget(microusd=per_day),
+        spent=Spend(microusd=project["spent_today"]),
+        reserved=Spend(microusd=project["reserved_microusd"]),
+        day=project["today"],
+    )
+
+
+def _is_same_day(project: RowMapping, reason: Mapping[str, Any]) -> bool:
+    own: int | None = project["own_per_day"]
+    limit = round(float(reason["limit"]) * 1_000_000) if own is None else own
+    if not limit:
+        return False
+    told = Exhausted("day", "microusd", limit, 0, project["today"]).reason()
+    return all(told[name] == reason.get(name) for name in ("limit", "until"))
+
+
 def _take(
     connection: Connection, accounts: list[RowMapping], worker_id: str, granted: Spend,
-    lease_s: float,
+    lease_s: float, per_day: int,
 ) -> Spend | None:  # fmt: skip
     """Add the slice to the process's, the job's and the project's reservation, or to none."""
     amounts: dict[str, int] = {measure: getattr(granted, measure) for measure in MEASURES}
@@ -382,9 +436,11 @@ def _take(
     ).mappings().one()  # fmt: skip
     for account in accounts:
         taken = connection.execute(
-            text(f"""UPDATE spend_accounts SET
-                {_each("reserved_{m} = reserved_{m} + :{m}")} WHERE id = :id AND {_ROOM}"""),
-            {"id": account["id"], **amounts},
+            text(f"""UPDATE spend_accounts a SET
+                {_each("reserved_{m} = reserved_{m} + :{m}")} WHERE id = :id AND {_ROOM}
+                AND (job_id IS NOT NULL OR :per_day = 0 OR :microusd = 0
+                  OR {_TODAY} + reserved_microusd + :microusd <= :per_day)"""),
+            {"id": account["id"], "per_day": per_day, **amounts},
         )
         if taken.rowcount != 1:
             savepoint.rollback()

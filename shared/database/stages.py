@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from shared.database import pauses
+from shared.database import pauses, usage_hours
 from shared.database.engine import to_json
 from shared.database.readiness import INPUTS_READY, OPEN_ENDED
 from shared.database.workers import LIVE_S
@@ -337,19 +337,19 @@ def end_stage(
     Raises a database error with sqlstate AP001 when they differ, or a check violation when the
     ledger does not add up to the units.
     """
-    return (
-        connection.execute(
-            text("""UPDATE stages SET status = :status, succeeded = :succeeded, failed = :failed,
-                skipped = :skipped, cancelled = :cancelled, status_reason = CAST(:reason AS jsonb),
-                closed_at = clock_timestamp()
-              WHERE id = :id AND status NOT IN ('closed', 'abandoned')"""),
-            {
-                "id": stage_id, "status": status, "succeeded": succeeded, "failed": failed,
-                "skipped": skipped, "cancelled": cancelled, "reason": to_json(reason),
-            },
-        ).rowcount
-        == 1
-    )  # fmt: skip
+    ended = connection.execute(
+        text("""UPDATE stages SET status = :status, succeeded = :succeeded, failed = :failed,
+            skipped = :skipped, cancelled = :cancelled, status_reason = CAST(:reason AS jsonb),
+            closed_at = clock_timestamp()
+          WHERE id = :id AND status NOT IN ('closed', 'abandoned')"""),
+        {
+            "id": stage_id, "status": status, "succeeded": succeeded, "failed": failed,
+            "skipped": skipped, "cancelled": cancelled, "reason": to_json(reason),
+        },
+    ).rowcount == 1  # fmt: skip
+    if ended:
+        usage_hours.book_stage(connection, stage_id)
+    return ended
 
 
 def explain_wait(connection: Connection, stage_id: int, reason: dict[str, Any] | None) -> None:

@@ -21,7 +21,7 @@ class TableRecord:
     project_id: str
     job_id: str | None  # the job that owns it; None for a table a client uploaded
     name: str
-    kind: str  # input, literal, stage, arrangement
+    kind: str  # input, literal, stage, arrangement, file (of the OpenAI-compatible interface)
     status: str  # loading -> sealed -> erased
     columns: tuple[Column, ...]
     key: str | None
@@ -149,6 +149,14 @@ def chunk_no(connection: Connection, table_id: str, no: int) -> Chunk | None:
     return _chunk(row) if row else None
 
 
+def replace_chunk(connection: Connection, table_id: str, chunk: Chunk) -> None:
+    """Write other data for the rows of a chunk: of an erased table, what may stay."""
+    connection.execute(
+        text("""UPDATE table_chunks SET data = :data WHERE table_id = :table_id AND no = :no"""),
+        {"table_id": table_id, "no": chunk.no, "data": chunk.data},
+    )
+
+
 def last_chunk(connection: Connection, table_id: str) -> tuple[int, int, int] | None:
     """Return (no, row after its last, last unit) of the newest chunk, or None without one."""
     row = connection.execute(
@@ -191,10 +199,11 @@ def drop_chunks(connection: Connection, table_id: str) -> None:
 
 
 def sweep_loading(connection: Connection, older_than_s: float) -> int:
-    """Delete loads that were abandoned; return how many."""
+    """Delete loads that were abandoned, not inputs that are still to come; return how many."""
     return connection.execute(
-        text("""DELETE FROM tables WHERE status = 'loading' AND kind = 'input'
-          AND created_at < clock_timestamp() - make_interval(secs => :age)"""),
+        text("""DELETE FROM tables WHERE status = 'loading' AND kind IN ('input', 'file')
+          AND created_at < clock_timestamp() - make_interval(secs => :age)
+          AND NOT EXISTS (SELECT 1 FROM job_inputs i WHERE i.table_id = tables.id)"""),
         {"age": older_than_s},
     ).rowcount
 

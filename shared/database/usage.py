@@ -2,12 +2,13 @@
 
 from sqlalchemy import Connection, text
 
-MEASURES = ("calls", "input_tokens", "output_tokens", "cost_microusd", "cache_hits")
+from shared.database import usage_hours
+from shared.database.usage_hours import MEASURES
 
 
 def add_usage(
-    connection: Connection, job_id: str, *, calls: int, input_tokens: int, output_tokens: int,
-    cost_microusd: int,
+    connection: Connection, job_id: str, *, model: str, calls: int, input_tokens: int,
+    output_tokens: int, cost_microusd: int,
 ) -> None:  # fmt: skip
     """Add to what `jobs.usage` says; while a job is not final that is what its planning took."""
     added = {
@@ -24,26 +25,16 @@ def add_usage(
           WHERE id = :id AND finished_at IS NULL"""),
         {"id": job_id, **added},
     )
+    usage_hours.add_planning(connection, job_id, model, added)
 
 
 def of_subtasks(connection: Connection, job_id: str) -> dict[str, int]:
     """Return the sums over every attempt of every subtask of a job's stages that call models.
 
-    What an attempt took stands with its result where it succeeded, else with the attempt.
+    What an attempt took stands with its result where it succeeded, else with the attempt; of a
+    stage that ended it is booked.
     """
-    sums = ", ".join(
-        f"coalesce(sum((u.usage->>'{name}')::bigint), 0)::bigint AS {name}" for name in MEASURES
-    )
-    row = connection.execute(
-        text(f"""WITH of_job AS (SELECT id FROM stages WHERE job_id = :id AND queue = 'model')
-          SELECT {sums} FROM (
-            SELECT usage FROM results WHERE stage_id IN (SELECT id FROM of_job)
-            UNION ALL
-            SELECT usage FROM attempts WHERE stage_id IN (SELECT id FROM of_job)) u
-          WHERE u.usage IS NOT NULL"""),
-        {"id": job_id},
-    ).mappings().one()  # fmt: skip
-    return dict(row)
+    return usage_hours.of_stages(connection, job_id)
 
 
 def together(*sums: dict[str, int] | None) -> dict[str, int]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import date, timedelta
 from typing import Any, Literal
 
 Measure = Literal["microusd", "tokens", "ms"]
+Scope = Literal["job", "project", "day"]  # day: what a project may spend from midnight to midnight
 MEASURES: tuple[Measure, ...] = ("microusd", "tokens", "ms")
 SLICE_PART = 8  # a slice is at most this part of what is left, unless one call needs more
 AHEAD_S = 3.0  # a slice is meant to last this long
@@ -58,17 +60,18 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The books of a job or a project.
+    """The books of a job, of a project, or of a project's `day` (UTC).
 
     `reserved` is in the hands of processes, `unknown` was in the hands of processes that were
     lost: it counts as spent until one of them comes back and tells.
     """
 
-    scope: Literal["job", "project"]
+    scope: Scope
     budget: Budget
     spent: Spend = NOTHING
     reserved: Spend = NOTHING
     unknown: Spend = NOTHING
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Ask:
 class Busy:
     """Nothing is free now, but others hold slices of which something may come back."""
 
-    scope: Literal["job", "project"]
+    scope: Scope
     measure: Measure
 
 
@@ -91,22 +94,25 @@ class Busy:
 class Exhausted:
     """The next call would go over the budget, whatever others give back."""
 
-    scope: Literal["job", "project"]
+    scope: Scope
     measure: Measure
     limit: int
     spent: int  # what is unknown counts as spent
+    day: date | None = None  # of the scope `day`: tomorrow there is more
 
     def reason(self) -> dict[str, Any]:
         """Return the JSON shown as `status_reason` of a job that pauses for it."""
         shown = {"microusd": "usd", "tokens": "tokens", "ms": "seconds"}[self.measure]
         per = {"microusd": _MICRO, "tokens": 1, "ms": 1_000}[self.measure]
-        return {
+        told = {
             "kind": "budget",
             "scope": self.scope,
             "measure": shown,
             "limit": self.limit / per if per > 1 else self.limit,
             "spent": self.spent / per if per > 1 else self.spent,
         }
+        until = self.day + timedelta(days=1) if self.day else None
+        return told | ({"until": f"{until.isoformat()}T00:00:00Z"} if until else {})
 
 
 def budget_of(policy: Mapping[str, Any]) -> Budget:
@@ -146,7 +152,7 @@ def wish(least: Spend, spent_per_s: Spend) -> Spend:
 
 
 def slice_of(accounts: Sequence[Account], ask: Ask) -> Spend | Busy | Exhausted:
-    """Return the slice to reserve in all of `accounts` (a job's and its project's).
+    """Return the slice to reserve in all of `accounts` (a job's, its project's, and its day's).
 
     At most `SLICE_PART` of what is neither spent, unknown nor reserved, so that slices shrink as
     the end comes near and the last money is not locked up in one process; but enough for one
@@ -163,7 +169,7 @@ def slice_of(accounts: Sequence[Account], ask: Ask) -> Spend | Busy | Exhausted:
             gone = getattr(account.spent, measure) + getattr(account.unknown, measure)
             left = limit - gone - getattr(account.reserved, measure)
             if limit - gone < least:
-                return Exhausted(account.scope, measure, limit, gone)
+                return Exhausted(account.scope, measure, limit, gone, account.day)
             if left < least:
                 return Busy(account.scope, measure)
             wanted = min(wanted, max(least, left // SLICE_PART))

@@ -4,7 +4,22 @@ import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
-PREFIXES = ("job", "tbl", "evt", "key", "prj", "wrk", "req")
+PREFIXES = (
+    "job",
+    "tbl",
+    "evt",
+    "key",
+    "prj",
+    "wrk",
+    "req",
+    "wfl",
+    "whe",
+    "dlv",
+    "fil",
+    "bat",
+    "trg",
+    "vtk",
+)
 
 
 def new_id(prefix: str) -> str:

@@ -21,9 +21,15 @@ FAILURE_KINDS: tuple[str, ...] = get_args(FailureKind)
 Scope = Literal["unit", "endpoint", "job"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
+# Codes of units whose ready body was refused, by us or by the endpoint: no sign of anything else.
+ANSWER_NOT_OK = "answer_not_ok"
+OF_THE_BODY = frozenset(
+    {ANSWER_NOT_OK, "chat_body_invalid", "too_many_tokens", "model_not_allowed"}
+)
+# Answers that say more of the endpoint's key or model than of the request.
+OF_ENDPOINT_STATUS = frozenset({401, 403, 404})
 _UNBURNT = frozenset({"rate_limited", "quota", "overloaded"})
 _OF_ENDPOINT = frozenset({"rate_limited", "overloaded", "redirect"})
-_OF_ENDPOINT_STATUS = frozenset({401, 403, 404})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,6 @@ class CallFailure:
             return "job"
         if self.kind in _OF_ENDPOINT:
             return "endpoint"
-        if self.kind == "permanent" and self.status in _OF_ENDPOINT_STATUS:
+        if self.kind == "permanent" and self.status in OF_ENDPOINT_STATUS:
             return "endpoint"
         return "unit"

@@ -26,7 +26,7 @@ class Settled:
     source: list[list[int]] | None = None
     missing: int = 0
     duration_ms: int = 0
-    usage: dict[str, int] | None = None
+    usage: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +45,5 @@ class Attempted:
     raw: str | None = None
     duration_ms: int = 0
     burned: bool = True  # counts against the unit's retries
-    usage: dict[str, int] | None = None
+    usage: dict[str, Any] | None = None
     model: str | None = None  # which one was asked: what a unit that is tried again waits for

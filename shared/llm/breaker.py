@@ -33,6 +33,10 @@ class EndpointBreaker:
         """True from tripping until a call succeeded."""
         return self._open_until is not None
 
+    def rest_s(self, now: float) -> float:
+        """Return how long it leaves the endpoint alone from now on; asking changes nothing."""
+        return 0.0 if self._open_until is None else max(0.0, self._open_until - now)
+
     def wait_s(self, now: float) -> float:
         """Return how long a call must wait; 0 lets the caller through, as the one trial if open."""
         if self._open_until is None:

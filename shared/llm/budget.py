@@ -27,16 +27,17 @@ class Purses:
 
     def __init__(
         self, engine: Engine, worker_id: str, *, lease_s: float, default: Budget,
-        unpriced_tokens: int | None = None,
+        unpriced_tokens: int | None = None, microusd_per_day: int = 0,
         exhausted: Callable[[str, Exhausted], None] = lambda _job_id, _why: None,
     ) -> None:  # fmt: skip
         """Keep slices for `lease_s`; `default` holds for jobs and projects that give no budget.
 
+        `microusd_per_day` is what a project without a quota of its own may spend in a day.
         `exhausted(job_id, why)` is called from the purses' thread when a job is at its limit.
         """
         self._engine, self._worker_id = engine, worker_id
         self._lease_s, self._default, self._exhausted = lease_s, default, exhausted
-        self._unpriced_tokens = unpriced_tokens
+        self._unpriced_tokens, self._microusd_per_day = unpriced_tokens, microusd_per_day
         self._purses: dict[str, Purse] = {}
         self._booked: dict[str, Statement] = {}
         self._lock = threading.Lock()
@@ -97,7 +98,10 @@ class Purses:
             def reserve(tx: Connection) -> spend.Reserved | Busy | Exhausted:
                 spend.open_account(tx, job_id, self._default, self._unpriced_tokens)
                 self._book(tx, job_id, purse, purse.statement())  # so that the books are up to date
-                return spend.reserve(tx, job_id, self._worker_id, ask, self._lease_s)
+                return spend.reserve(
+                    tx, job_id, self._worker_id, ask, self._lease_s,
+                    microusd_per_day=self._microusd_per_day,
+                )  # fmt: skip
 
             got = retrying(self._engine, reserve, for_s=self._lease_s)
             if isinstance(got, spend.Reserved):

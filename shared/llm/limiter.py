@@ -89,6 +89,10 @@ class Limiter:
         if hints is not None:
             self._learn(endpoint_key, hints)
 
+    def rests(self, endpoint_key: str, seconds: float) -> None:
+        """Let be seen that a breaker leaves an endpoint alone (`shared/llm/state.py`)."""
+        self._start(self._store.rest(endpoint_key, seconds))
+
     async def close(self) -> None:
         """Send away who waits and let go of Redis."""
         self._closed = True

@@ -18,6 +18,7 @@ from shared.log import get_logger
 T = TypeVar("T")
 
 PREFIX = "{apwa:limit}:"  # one slot of a cluster, so that one call may touch two keys
+RESTING = f"{PREFIX}resting:"
 _PROCESSES = f"{PREFIX}processes"
 ANSWER_S = 0.5  # Redis is away when it takes longer
 LOOK_AGAIN_S = 1.0  # while it is away, it is tried this often
@@ -102,6 +103,11 @@ class LimiterStore:
         """Nobody in the fleet calls this endpoint for so long; never shortens a hold."""
         keys = [f"{PREFIX}hold:{endpoint_key}"]
         await self._try(lambda: self._hold(keys=keys, args=[max(1, round(seconds * 1000))]))
+
+    async def rest(self, endpoint_key: str, seconds: float) -> None:
+        """Let be seen that this process leaves an endpoint alone; others decide for themselves."""
+        ms = max(1, round(seconds * 1000))
+        await self._try(lambda: self._redis.set(f"{RESTING}{endpoint_key}", "1", px=ms))
 
     async def holds(self, endpoint_keys: Sequence[str]) -> list[float] | None:
         """Return how long each endpoint is on hold, in seconds; 0 where it is not."""

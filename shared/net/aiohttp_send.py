@@ -1,6 +1,9 @@
 """Sends one request with aiohttp to addresses that were checked, and to nothing else."""
 
+import asyncio
 import socket
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -10,7 +13,7 @@ from yarl import URL
 from shared.net.bounded_body import BoundedBody
 from shared.net.guard import Checked, Guard
 from shared.net.refused import WebError
-from shared.net.web_request import WebAnswer, WebRequest
+from shared.net.web_request import BODY_S, WebAnswer, WebRequest
 
 CONNECT_S = 10.0
 PIECE_BYTES = 65_536
@@ -54,14 +57,33 @@ async def _exchange(session: aiohttp.ClientSession, request: WebRequest, to: Che
         allow_redirects=False,
     ) as response:
         headers = {name.lower(): value for name, value in response.headers.items()}
+        if request.cut:
+            beginning = await _beginning(response, request.most_bytes)
+            kept = beginning[: request.most_bytes]
+            return WebAnswer(to.address.url, response.status, headers, kept, beginning != kept)
+        if request.into is not None and response.status != HTTPStatus.OK:
+            return WebAnswer(to.address.url, response.status, headers, b"")
         body = BoundedBody(
             headers.get("content-encoding", ""),
             headers.get("content-length", ""),
             request.most_bytes,
+            request.into,
         )
         async for piece in response.content.iter_chunked(PIECE_BYTES):
             body.feed(piece)
         return WebAnswer(to.address.url, response.status, headers, body.whole())
+
+
+async def _beginning(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    """Return what comes of a body in a short time, one byte past `most_bytes` at least; no more."""
+    came = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(BODY_S):
+            async for piece in response.content.iter_any():
+                came += piece
+                if len(came) > most_bytes:
+                    break
+    return bytes(came)
 
 
 class _Pinned(AbstractResolver):

@@ -1,6 +1,7 @@
 """Reads a body with a cap on what arrives and on what it unpacks to."""
 
 import zlib
+from typing import BinaryIO
 
 from shared.net.refused import WebError
 
@@ -8,11 +9,17 @@ _PACKED = ("gzip", "x-gzip", "deflate")
 
 
 class BoundedBody:
-    """Collects the pieces of one body; raises WebError as soon as it grows past `most_bytes`."""
+    """Collects the pieces of one body; raises WebError as soon as it grows past `most_bytes`.
 
-    def __init__(self, encoding: str, declared: str, most_bytes: int) -> None:
+    With `into` they are written there and not kept.
+    """
+
+    def __init__(
+        self, encoding: str, declared: str, most_bytes: int, into: BinaryIO | None = None
+    ) -> None:
         self._most = most_bytes
-        self._arrived = 0
+        self._arrived = self._size = 0
+        self._into = into
         self._data = bytearray()
         self._unpack = self._unpacker(encoding.strip().lower())
         if declared.isdecimal() and len(declared) < 20 and int(declared) > most_bytes:
@@ -23,16 +30,20 @@ class BoundedBody:
         self._arrived += len(piece)
         if self._unpack is not None:
             try:
-                piece = self._unpack.decompress(piece, self._most - len(self._data) + 1)
+                piece = self._unpack.decompress(piece, self._most - self._size + 1)
             except zlib.error as error:
                 raise WebError("bad_response", "The body does not unpack.") from error
-        self._data += piece
-        if max(len(self._data), self._arrived) > self._most:
+        self._size += len(piece)
+        if max(self._size, self._arrived) > self._most:
             raise self._too_large()
+        if self._into is None:
+            self._data += piece
+        else:
+            self._into.write(piece)
 
     def whole(self) -> bytes:
-        """Return the unpacked body once everything arrived."""
-        if self._unpack is not None and self._data and not self._unpack.eof:
+        """Return the unpacked body once everything arrived; nothing of one written elsewhere."""
+        if self._unpack is not None and self._size and not self._unpack.eof:
             raise WebError("bad_response", "The packed body is not complete.", transient=True)
         return bytes(self._data)
 

@@ -7,7 +7,8 @@ ERRORS: dict[str, str] = {
     "duplicate_name": "Two tables would have one name, or one is named twice.",
     "emit_not_supported": "The capability cannot emit that many rows per unit.",
     "empty_table": "A literal table has no rows or no columns.",
-    "external_not_permitted": "The capability acts on the outside, and the project forbids that.",
+    "external_not_permitted": "The capability or tool acts on the outside, and the project "
+    "forbids that.",
     "image_column_not_text": "A column of images has to be text.",
     "images_not_supported": "The model's endpoint is known not to take images.",
     "invalid_output_schema": "`output` is not a usable JSON Schema of one row.",

@@ -93,7 +93,8 @@ class PlanFacts:
     for what a JSON Schema cannot say; both are called with parameters that satisfy the manifest's
     schema only. `earlier_stages` are stage tables of former rounds (also
     in `tables`). `model_available` says whether a model endpoint is configured; `without_images`
-    are the names of those a probe found to take no images.
+    are the names of those a probe found to take no images. `external_tools` are tools of agents
+    with external effects; `tool_notes` say what tools do whose names the planner cannot know.
     """
 
     tables: Mapping[str, TableFacts]
@@ -107,3 +108,5 @@ class PlanFacts:
     prices: Mapping[str, ModelPrice] = field(default_factory=dict)
     earlier_stages: frozenset[str] = frozenset()
     without_images: frozenset[str] = frozenset()
+    external_tools: frozenset[str] = frozenset()
+    tool_notes: Mapping[str, str] = field(default_factory=dict)

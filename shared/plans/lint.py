@@ -14,7 +14,7 @@ from shared.plans.codes import CODES
 from shared.plans.facts import PlanFacts
 from shared.plans.view import PlanView
 
-__all__ = ["CODES", "Finding", "lint", "refuses"]
+__all__ = ["CODES", "Finding", "findings_of", "lint", "refuses"]
 
 _CHECKS = (
     check_tables,
@@ -34,7 +34,11 @@ def lint(plan: Plan, facts: PlanFacts) -> list[Finding]:
     What cannot be told because of another finding (the columns of a table that does not exist)
     is not reported as well.
     """
-    view = PlanView.of(plan, facts)
+    return findings_of(PlanView.of(plan, facts))
+
+
+def findings_of(view: PlanView) -> list[Finding]:
+    """Return what all checks find on a view."""
     return [finding for check in _CHECKS for finding in check(view)]
 
 

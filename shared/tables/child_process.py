@@ -199,6 +199,7 @@ def _environment() -> dict[str, str]:
         "MALLOC_ARENA_MAX": "2",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         "OMP_NUM_THREADS": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",  # keys come from settings, never from the machine
     }
 
 

@@ -26,7 +26,6 @@ __all__ = [
 ]
 
 _CHILD = "shared.tables.readers.child"
-_REPORT_BYTES = 1 << 20
 _CODES = {"timeout": "read_timeout", "memory": "read_memory", "failed": "unreadable"}
 
 
@@ -52,18 +51,25 @@ class Reading:
 
     columns: tuple[Column, ...]
 
-    def __init__(self, path: Path, name: str, declared: str | None, limits: ReadLimits) -> None:
+    def __init__(
+        self, path: Path, name: str, declared: str | None, limits: ReadLimits,
+        sheet: str | None = None,
+    ) -> None:  # fmt: skip
         with ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="apwa-read-"))
             self._report_path = Path(folder, "report.json")
+            scratch = Path(folder, "scratch")  # here, so that it goes even if the child is killed
+            scratch.mkdir()
             header = {
                 "path": str(path.resolve(strict=True)),
                 "name": name,
                 "format": declared,
                 "limits": asdict(limits),
                 "report": str(self._report_path),
+                "scratch": str(scratch),
+                "sheet": sheet,
             }
-            child_limits = ChildLimits(limits.memory_bytes, limits.wall_s, _REPORT_BYTES)
+            child_limits = ChildLimits(limits.memory_bytes, limits.wall_s, limits.archive_bytes)
             with _refusals():
                 child = stack.enter_context(start_child(_CHILD, header, child_limits))
             self._stream = self._receive(child)
@@ -113,19 +119,20 @@ class Reading:
 
 
 def read_file(
-    path: Path, *, name: str, format: str | None = None, limits: ReadLimits | None = None
-) -> Reading:
+    path: Path, *, name: str, format: str | None = None, sheet: str | None = None,
+    limits: ReadLimits | None = None,
+) -> Reading:  # fmt: skip
     """Open a file (or folder) for reading; ``name`` is what its owner calls it.
 
-    ``format`` is csv, json, ndjson, parquet, txt, html or None (told by the name's suffix and the
-    first bytes). The file is read twice, first for its columns, and must not change meanwhile.
-    Raises `Unreadable`, and OSError when there is no such file.
+    ``format`` is one of `readers.formats.FORMATS` or None (told by the content and the name's
+    suffix), ``sheet`` the sheet of a workbook. The file is read twice, first for its columns, and
+    must not change meanwhile. Raises `Unreadable`, and OSError when there is no such file.
     """
-    return Reading(path, name, format, limits or ReadLimits())
+    return Reading(path, name, format, limits or ReadLimits(), sheet)
 
 
 def read_folder(path: Path, *, limits: ReadLimits | None = None) -> Reading:
-    """Open a folder of texts and pages: one row for each document, ``name, title, text``."""
+    """Open a folder of documents or images: one row for each (see `readers.folder`)."""
     if not path.is_dir():
         raise NotADirectoryError(str(path))
     return Reading(path, path.name, None, limits or ReadLimits())

@@ -90,8 +90,8 @@ def ran(make_stack: Callable[..., Stack], own_package: str) -> Ran:
     for role in ("api", "planner", "collector"):
         stack.start(role)
     stack.start("worker", 2, PYTHONPATH=own_package)
-    eventually(stack.is_ready, within=30)
-    eventually(lambda: stack.scalar("SELECT count(*) FROM workers") == 2, within=30)
+    eventually(stack.is_ready, within=90)
+    eventually(lambda: stack.scalar("SELECT count(*) FROM workers") == 2, within=90)
     job_id = stack.submit(
         {
             "plan": PLAN,

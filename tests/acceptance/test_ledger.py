@@ -28,8 +28,8 @@ def test_a_job_with_a_missing_or_a_forged_result_is_not_closed_until_it_is_mende
     stack = make_stack(APWA_SHARD_SIZE="2")
     for role in ("api", "planner", "worker"):
         stack.start(role)
-    eventually(stack.is_ready, within=30)
-    eventually(lambda: stack.scalar("SELECT count(*) FROM workers") == 1, within=30)
+    eventually(stack.is_ready, within=90)
+    eventually(lambda: stack.scalar("SELECT count(*) FROM workers") == 1, within=90)
     body = {"plan": PLAN, "inputs": {"notes": {"rows": ROWS, "key": "id"}}}
     robbed, forged = stack.submit(body), stack.submit(body)
     for job_id in (robbed, forged):

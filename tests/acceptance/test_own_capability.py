@@ -36,8 +36,8 @@ def stack(make_stack: Callable[..., Stack], own_package: str) -> Stack:
     for role in ("api", "planner", "collector"):
         made.start(role)
     made.start("worker", PYTHONPATH=own_package)
-    eventually(made.is_ready, within=30)
-    eventually(lambda: made.scalar("SELECT count(*) FROM workers") == 1, within=30)
+    eventually(made.is_ready, within=90)
+    eventually(lambda: made.scalar("SELECT count(*) FROM workers") == 1, within=90)
     return made
 
 

@@ -348,4 +348,4 @@ def kill_api_while_appending(stack: Stack, job_id: str, rows: list[dict[str, Any
     process.wait(10)
     sender.join(30)
     stack.start("api")
-    eventually(stack.is_ready, within=30)
+    eventually(stack.is_ready, within=90)

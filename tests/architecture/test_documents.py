@@ -13,6 +13,7 @@ from services.cli.app import app as command_line
 from services.cli.exits import Exit
 from shared.capabilities import builtin
 from shared.messages.collect_job import CollectJob
+from shared.messages.deliver_events import DeliverEvents
 from shared.messages.dispatch_job import DispatchJob
 from shared.messages.plan_job import PlanJob
 from shared.messages.run_shard import RunShard
@@ -65,7 +66,7 @@ def test_every_table_of_the_database_is_told() -> None:
 def test_every_message_is_told() -> None:
     told = re.findall(r"^\| `(\w+)\(\w+\)` \|", _section("## Messages"), re.MULTILINE)
 
-    messages = (CollectJob, DispatchJob, PlanJob, RunShard)
+    messages = (CollectJob, DeliverEvents, DispatchJob, PlanJob, RunShard)
     assert sorted(told) == sorted(message.NAME for message in messages)
 
 
@@ -119,7 +120,9 @@ def test_every_make_target_exists(path: Path) -> None:
 @page
 def test_every_command_of_the_command_line_exists(path: Path) -> None:
     commands = _commands()
-    words = re.findall(r"(?:^|`|bin/|api )apwa ([a-z]+)(?: ([a-z]+))?", _text(path), re.MULTILINE)
+    word = r"[a-z]+(?:-[a-z]+)*"
+    said = rf"(?:^|`|bin/|api )apwa ({word})(?: ({word}))?"
+    words = re.findall(said, _text(path), re.MULTILINE)
 
     wrong = [word for word in words if word[0] not in commands]
     wrong += [word for word in words if (found := commands.get(word[0])) and word[1] not in found]
@@ -149,7 +152,7 @@ def test_the_plan_of_the_tutorial_is_sound(tmp_path: Path) -> None:
     assert ended.exit_code == 0, ended.output
 
 
-@pytest.mark.parametrize("folder", ["alembic", "bench", "docker", "services", "shared"])
+@pytest.mark.parametrize("folder", ["alembic", "bench", "clients", "docker", "services", "shared"])
 def test_every_module_says_its_reason(folder: str) -> None:
     silent = [
         path.relative_to(ROOT).as_posix()
@@ -163,14 +166,15 @@ def test_every_module_says_its_reason(folder: str) -> None:
 def _packages() -> set[str]:
     return {
         file.parent.relative_to(ROOT).as_posix()
-        for root in ("services", "shared")
+        for root in ("clients/python/apwa_client", "services", "shared")
         for file in (ROOT / root).rglob("__init__.py")
     }
 
 
 def _other_folders() -> set[str]:
     """Folders outside the packages, two levels deep, that hold files of ours."""
-    roots = [ROOT / name for name in (".ci", "alembic", "bench", "docker", "docs", "tests")]
+    names = (".ci", "alembic", "bench", "docker", "docs", "examples", "tests")
+    roots = [ROOT / name for name in names]
     below = [path for root in roots for path in root.iterdir() if path.is_dir()]
     return {
         path.relative_to(ROOT).as_posix()
@@ -230,10 +234,15 @@ def _anchors(path: Path) -> set[str]:
     }
 
 
+def _alone(command: object) -> set[str]:
+    """Return the empty word for a command with sub-commands that does something without one."""
+    return {""} if getattr(command, "invoke_without_command", False) else set()
+
+
 def _commands() -> dict[str, set[str]]:
     """Return the sub-commands of each command; none for a command that has no further ones."""
     found = get_command(command_line)
     return {
-        name: set(getattr(command, "commands", {}))
+        name: {*getattr(command, "commands", {}), *_alone(command)}
         for name, command in getattr(found, "commands", {}).items()
     }

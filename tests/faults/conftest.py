@@ -36,7 +36,7 @@ def stack(shared_stack: Stack) -> Stack:
             shared_stack.kill(role)
         shared_stack.start(role, count - len(alive))
     pids = [one.pid for one in shared_stack.processes["worker"]]
-    eventually(shared_stack.is_ready, within=30)
+    eventually(shared_stack.is_ready, within=90)
     eventually(
         lambda: shared_stack.scalar("SELECT count(*) = 2 FROM workers WHERE pid = ANY(%s)", pids),
         within=30,

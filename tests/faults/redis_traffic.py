@@ -15,7 +15,20 @@ from tests.stack import Stack
 
 NEUTRAL = {"HELLO", "CLIENT", "PING", "MULTI", "EXEC", "SCRIPT", "SELECT", "INFO", "COMMAND"}
 READS = {"BRPOP", "GET", "HGET", "SMEMBERS", "ZRANGE", "LLEN", "PSUBSCRIBE", "SUBSCRIBE", "EXISTS"}
-WRITES = {"LPUSH", "SET", "HSET", "HDEL", "ZADD", "ZREM", "SADD", "SREM", "PUBLISH", "DEL"}
+WRITES = {
+    "LPUSH",
+    "SET",
+    "HSET",
+    "HDEL",
+    "ZADD",
+    "ZREM",
+    "SADD",
+    "SREM",
+    "PUBLISH",
+    "DEL",
+    "HINCRBY",
+    "EXPIRE",
+}
 SCRIPTS = {"EVALSHA", "EVAL"}  # both: what they do inside is not told apart
 END = "the test has seen enough"
 

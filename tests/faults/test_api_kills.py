@@ -34,8 +34,8 @@ def api(make_stack: Callable[..., Stack]) -> Stack:
     stack = make_stack()
     stack.start("api")
     stack.start("worker")
-    eventually(stack.is_ready, within=30)
-    eventually(lambda: stack.scalar("SELECT count(*) FROM workers") == 1, within=30)
+    eventually(stack.is_ready, within=90)
+    eventually(lambda: stack.scalar("SELECT count(*) FROM workers") == 1, within=90)
     stack.kill("worker")
     return stack
 

@@ -42,8 +42,8 @@ def stack(make_stack: Callable[..., Stack], own_package: str, model: FakeModel) 
     for role, offsets in CLOCKS.items():
         for offset in offsets:
             made.start(role, CLOCK_OFF_S=str(offset))
-    eventually(made.is_ready, within=30)
-    eventually(lambda: made.scalar("SELECT count(*) FROM workers") == 2, within=30)
+    eventually(made.is_ready, within=90)
+    eventually(lambda: made.scalar("SELECT count(*) FROM workers") == 2, within=90)
     return made
 
 

@@ -10,6 +10,7 @@ import pytest
 from shared.broker.app import SHARD_QUEUES
 from shared.broker.canary import KEY
 from shared.messages.collect_job import CollectJob
+from shared.messages.deliver_events import DeliverEvents
 from shared.messages.dispatch_job import DispatchJob
 from shared.messages.plan_job import PlanJob
 from tests.eventually import eventually
@@ -19,7 +20,8 @@ from tests.stack import Stack
 
 UNITS = 300
 MARKER = "marker-of-a-row"
-DOORBELLS = {PlanJob.QUEUE, DispatchJob.QUEUE, CollectJob.QUEUE}
+DOORBELLS = {PlanJob.QUEUE, DispatchJob.QUEUE, CollectJob.QUEUE, DeliverEvents.QUEUE}
+REQUESTS = "apwa:requests:"
 SHARDS = set(SHARD_QUEUES.values())
 
 # Celery's transport keeps these for itself; every process that consumes writes and reads them.
@@ -43,8 +45,8 @@ def traffic(shared_stack: Stack) -> Traffic:
             stack.start(role)
         stack.start("worker", 3)
         pids = [one.pid for one in stack.processes["worker"]]
-        eventually(stack.is_ready, within=30)
-        eventually(lambda: consuming(stack) == before + 3, within=30)
+        eventually(stack.is_ready, within=90)
+        eventually(lambda: consuming(stack) == before + 3, within=90)
         rows = [{**row, "text": MARKER} for row in people(UNITS, nap_s=0.01)]
         job_id = stack.submit(job_of(rows))
 
@@ -99,11 +101,16 @@ def test_what_workers_publish_nobody_listens_to(traffic: Traffic) -> None:
     assert not [key for key in written if "pidbox" in key]
 
 
-def test_other_keys_are_the_canary_alone_and_only_the_planner_has_it(traffic: Traffic) -> None:
+def test_other_keys_are_the_planners_canary_and_the_apis_counts_of_requests(
+    traffic: Traffic,
+) -> None:
     keys = {key.partition("\\x06")[0] for one in traffic.said for key in one.keys}
     own = {key for key in keys if not key.startswith("/") and "pidbox" not in key}
-    assert {key for key in own if not BOOKKEEPING.match(key)} - DOORBELLS - SHARDS == {KEY}
+    counts = {key for key in own if key.startswith(REQUESTS)}  # of requests, to limit their rate
+    rest = {key for key in own - counts if not BOOKKEEPING.match(key)}
+    assert rest - DOORBELLS - SHARDS == {KEY}
     assert {one.who[0] for one in traffic.said if KEY in one.keys} == {"planner"}
+    assert {one.who[0] for one in traffic.said if counts & {*one.keys}} == {"api"}
 
 
 def test_messages_are_one_id_and_no_row_comes_near_redis(traffic: Traffic) -> None:
@@ -113,7 +120,8 @@ def test_messages_are_one_id_and_no_row_comes_near_redis(traffic: Traffic) -> No
         if one.name == "LPUSH" or (one.name == "HSET" and one.keys == ("unacked",))
     ]
     assert len(carried) > 2 * UNITS / 10
-    assert {tuple(message) for message in carried} == {("v", "job_id"), ("v", "shard_id")}
+    ids = {"job_id", "shard_id", "source_id"}
+    assert {tuple(message) for message in carried} == {("v", name) for name in ids}
     for line in traffic.lines:
         bodies = re.findall(r'"body": "([A-Za-z0-9+/=]+)"', line["command"])
         for text in [line["command"], *(base64.b64decode(body).decode() for body in bodies)]:

@@ -71,8 +71,8 @@ def started_stack(
     for role in ("api", "planner", "collector"):
         made.start(role)
     made.processes["worker"] = [watched_worker(made, number) for number in range(2)]
-    eventually(made.is_ready, within=30)
-    eventually(lambda: made.scalar("SELECT count(*) FROM workers") == 2, within=30)
+    eventually(made.is_ready, within=90)
+    eventually(lambda: made.scalar("SELECT count(*) FROM workers") == 2, within=90)
     yield made
     made.stop()
 

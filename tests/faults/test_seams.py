@@ -55,7 +55,7 @@ def test_an_api_killed_between_commit_and_answer_has_made_one_job(stack: Stack) 
         stack.post("/v1/jobs", body, **key)
 
     # when the client asks the next one, which gunicorn starts, again
-    eventually(stack.is_ready, within=30)
+    eventually(stack.is_ready, within=90)
     answer = stack.post("/v1/jobs", body, **key)
     replace_api(stack)
 
@@ -70,4 +70,4 @@ def replace_api(stack: Stack, **extra: str) -> None:
     stack.kill("api")
     eventually(lambda: not stack.is_ready(), within=30)  # gunicorn's worker outlives it a moment
     stack.start("api", **extra)
-    eventually(stack.is_ready, within=30)
+    eventually(stack.is_ready, within=90)

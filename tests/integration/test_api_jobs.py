@@ -201,8 +201,8 @@ def test_events_come_in_order_and_in_pages(api: Api) -> None:
     second = api.get(f"/v1/jobs/{job_id}/events?cursor={first['next_cursor']}").get_json()
     assert [event["seq"] for event in first["items"] + second["items"]] == [1, 2]
     assert second["next_cursor"] is None
-    streamed = api.get(f"/v1/jobs/{job_id}/events", headers={"Accept": "text/event-stream"})
-    problem(streamed, 406, "not_acceptable")
+    refused = api.get(f"/v1/jobs/{job_id}/events", headers={"Accept": "text/html"})
+    problem(refused, 406, "not_acceptable")
 
 
 def test_the_request_id_of_the_client_is_kept_and_a_bad_one_replaced(api: Api) -> None:

@@ -15,13 +15,19 @@ from shared.database.engine import to_json
 from shared.database.stages import NewStage
 from shared.domain.columns import Column
 from shared.domain.ids import new_id
+from shared.domain.plan import UnitSpec
+from shared.domain.stage import StageSpec
 from shared.settings import Settings
 from shared.tables.arrow import rows_to_batch
 from shared.tables.store import TableWriter, with_units
 from tests.integration.api_door import REDACT_PLAN, Api, problem
 
 COLUMNS = (Column("id", "integer"), Column("text", "string"), Column("tags", "json"))
-SPEC: dict[str, Any] = {"over": ["tickets"], "unit": {"rows": 2, "overlap": 0}}
+SPEC = StageSpec(
+    over=("tickets",), unit=UnitSpec("rows", size=2), params={}, instructions=None, input=None,
+    output={"type": "object"}, emit="many", kept=(), replicas=1, agree=None, retries=0,
+    timeout_s=10.0,
+).to_json()  # fmt: skip
 
 
 class Job:
@@ -212,6 +218,17 @@ def test_input_rows_can_be_included(job: Job) -> None:
     [first, _] = job.results("include=input").get_json()["items"]
     assert first["_apwa"]["input"] == [{"id": 6, "text": "t6"}, {"id": 7, "text": "t7"}]
     assert first["_apwa"]["input_rows"] == 2
+
+
+def test_input_rows_of_an_erased_table_are_left_out(job: Job) -> None:
+    job.shard([0], noted=0)
+    with job.api.database.begin() as connection:
+        run(connection, "DELETE FROM table_chunks WHERE table_id = :id", id=job.input)
+        run(connection, "UPDATE tables SET status = 'erased' WHERE id = :id", id=job.input)
+
+    items = job.results("include=input").get_json()["items"]
+
+    assert [item["_apwa"]["input"] for item in items] == [[], []]
 
 
 def test_failed_units_are_listed_with_code_and_source(job: Job) -> None:

@@ -18,7 +18,7 @@ JOB = {"goal": "Redact all personal data", "inputs": {"tickets": {"rows": [{"id"
 def stack(make_stack: Callable[..., Stack]) -> Stack:
     made = make_stack()
     made.start("api")
-    eventually(made.is_ready, within=30)
+    eventually(made.is_ready, within=90)
     return made
 
 
@@ -57,6 +57,14 @@ def test_an_old_client_gets_a_stream_without_chunks(stack: Stack) -> None:
     answer = talk(stack, head(stack, "GET", path, version="1.0"))
     assert b"Transfer-Encoding" not in answer
     assert answer.endswith(b"_apwa\r\n")
+
+
+def test_head_and_options_are_answered_without_a_body(stack: Stack) -> None:
+    for method, path in (("HEAD", "/v1/jobs"), ("HEAD", "/nothing"), ("OPTIONS", "/v1/jobs")):
+        start, _, body = talk(stack, head(stack, method, path)).partition(b"\r\n\r\n")
+        assert start.startswith(b"HTTP/1.1 404" if path == "/nothing" else b"HTTP/1.1 200")
+        assert (b"Allow: GET, HEAD, OPTIONS, POST" in start) == (method == "OPTIONS")
+        assert body == b""
 
 
 def test_a_chunked_body_is_read_to_its_end(stack: Stack) -> None:
@@ -109,7 +117,7 @@ def test_clients_that_stop_in_the_middle_hold_nobody_up(stack: Stack) -> None:
 def test_no_redis_does_not_keep_a_job_from_being_stored(make_stack: Callable[..., Stack]) -> None:
     stack = make_stack()
     stack.start("api")
-    eventually(stack.is_ready, within=30)
+    eventually(stack.is_ready, within=90)
     stack.valkey.stop()
     before = time.monotonic()
     job_id = stack.submit(JOB)
@@ -124,7 +132,7 @@ def test_no_redis_does_not_keep_a_job_from_being_stored(make_stack: Callable[...
 def test_a_schema_that_is_behind_is_not_ready(make_stack: Callable[..., Stack]) -> None:
     stack = make_stack()
     stack.start("api")
-    eventually(stack.is_ready, within=30)
+    eventually(stack.is_ready, within=90)
     stack.rows("UPDATE alembic_version SET version_num = '0000'")
     answer = stack.get("/readyz")
     assert answer.status == 503
@@ -134,7 +142,7 @@ def test_a_schema_that_is_behind_is_not_ready(make_stack: Callable[..., Stack]) 
 def test_told_to_stop_the_process_ends_by_itself(make_stack: Callable[..., Stack]) -> None:
     stack = make_stack()
     stack.start("api")
-    eventually(stack.is_ready, within=30)
+    eventually(stack.is_ready, within=90)
     [process] = stack.processes["api"]
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0

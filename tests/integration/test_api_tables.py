@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from shared.settings import Settings
+from tests import files
 from tests.integration.api_door import Api, problem
 
 
@@ -71,6 +72,42 @@ def test_several_files_are_one_row_per_document_under_their_own_names(api: Api) 
     assert found[1]["title"] == "T"
     assert table["report"]["unreadable"] == 1
     assert table["report"]["samples"][0]["reason"].startswith("tool.txt: ")
+
+
+def test_documents_workbooks_archives_and_images_become_tables(api: Api) -> None:
+    word = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    anything = "application/octet-stream"
+    book = files.xlsx(One=[["a"], [1]], Two=[["b"], [2]])
+    given: list[tuple[bytes, str, str, list[str]]] = [
+        (files.pdf("x"), "application/pdf", "", ["name", "title", "text", "pages"]),
+        (files.pdf("x"), anything, "?format=pdf-pages", ["name", "title", "page", "text"]),
+        (files.docx("x"), word, "", ["name", "title", "text"]),
+        (book, anything, "?sheet=Two", ["b"]),
+        (b"<r><i n='1'/><i n='2'/></r>", "application/xml", "", ["n"]),
+        (files.zipped({"a.csv": b"a\n1\n", "b.csv": b"b\n1\n"}), "application/zip", "",
+         ["member", "a", "b"]),
+        (files.image(), "image/png", "", ["name", "mime", "width", "height", "image"]),
+    ]  # fmt: skip
+    for body, kind, query, columns in given:
+        table = upload(api, body, kind, query)
+        assert [column["name"] for column in table["columns"]] == columns, kind
+    photos = {"file": [(io.BytesIO(files.image()), f"{n}.png") for n in range(2)]}
+    table = upload(api, photos, "multipart/form-data")
+    assert [row["name"] for row in rows(api, table)] == ["0.png", "1.png"]
+    assert table["report"]["dialect"] is None
+
+
+def test_a_job_takes_files_of_these_kinds_in_its_body(api: Api) -> None:
+    book = files.xlsx(One=[["a"], [1]], Two=[["text"], ["mail a@example.com"]])
+    job = {"goal": "Redact all personal data", "inputs": {"tickets": {"sheet": "Two"}}}
+    sent = {"job": json.dumps(job), "tickets": (io.BytesIO(book), "tickets.xlsx")}
+
+    answer = api.post("/v1/jobs", data=sent, content_type="multipart/form-data")
+
+    assert answer.status_code == 202, answer.text
+    [table] = api.get("/v1/tables").get_json()["items"]
+    assert [column["name"] for column in table["columns"]] == ["text"]
+    assert table["report"]["dialect"]["other_sheets"] == ["One"]
 
 
 def test_hundreds_of_files_in_one_body_are_read(api: Api) -> None:

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ stores.start()
 print(stores.postgres.process_id, stores.valkey.process_id, flush=True)
 time.sleep(600)
 """
-ROLES = {"postgres": 1, "redis": 1, "api": 1, "planner": 1, "collector": 1, "worker": 2}
+ROLES = {
+    "postgres": 1, "redis": 1, "api": 1, "planner": 1, "collector": 1, "notifier": 1, "worker": 2,
+}  # fmt: skip
 
 
 class Up:
@@ -205,6 +208,22 @@ def test_ready_means_every_process_runs_and_the_file_says_the_same(
     assert first == up.stack()
     assert first["dashboard_url"] is None
     assert stat.S_IMODE((up.folder / "stack.json").stat().st_mode) == 0o600
+
+
+def test_webhooks_may_go_to_this_machine_and_the_start_says_so(
+    up: Up, first: dict[str, Any]
+) -> None:
+    request = urllib.request.Request(  # noqa: S310
+        f"{first['api_url']}/v1/webhook-endpoints",
+        data=json.dumps({"url": "http://127.0.0.1:9000/hook"}).encode(),
+        headers={"Authorization": f"Bearer {first['api_key']}", "Content-Type": "application/json"},
+    )
+
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        made = json.load(answer)
+
+    assert made["secret"].startswith("whsec_")
+    assert "may go to receivers on this machine" in (up.folder.parent / "up.log").read_text()
 
 
 def test_the_printed_key_opens_the_api(up: Up, first: dict[str, Any]) -> None:

@@ -250,3 +250,12 @@ def test_a_job_that_runs_far_fewer_than_another_is_starved(
     assert starved() == [small.shard_ids()[1]]
     huge.run("UPDATE jobs SET status = 'paused' WHERE id = :id", id=small.id)
     assert starved() == []
+
+
+def test_a_shard_that_was_lost_does_not_wait_for_its_message(job: RunningJob) -> None:
+    ids = job.shard_ids()
+    assert job.claim(ids[1]) is not None
+    job.run("UPDATE shards SET lost = 1 WHERE id = :id", id=ids[2])
+    with job.engine.connect() as connection:
+        assert shards.due_of_the_starved(connection, ["extract"], 10) == [ids[2]]
+        assert shards.due_of_the_starved(connection, ["another"], 10) == []

@@ -23,6 +23,23 @@ def own_root_logger():
     root.handlers[:], root.level = handlers, level
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"APWA_REMOTE_PREFIXES": "s3://bucket/in"}, "APWA_REMOTE_PREFIXES: s3://bucket/in: it"),
+        ({"APWA_REMOTE_PREFIXES": "https://a.example/"}, "APWA_REMOTE_PREFIXES: https://a.ex"),
+        ({"APWA_REMOTE_OPTIONS": "secret"}, "APWA_REMOTE_OPTIONS: must be a JSON object"),
+        ({"APWA_REMOTE_OPTIONS": '{"s3": "secret"}'}, "APWA_REMOTE_OPTIONS: must be a JSON"),
+    ],
+)
+def test_where_inputs_may_come_from_is_checked_at_the_start(given, said):
+    with pytest.raises(SettingsError) as refused:
+        load_settings(given, stores=False)
+
+    assert said in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
 def test_nothing_but_the_two_stores_must_be_given():
     settings = load_settings(STORES)
 

@@ -21,7 +21,7 @@ def lineage(chosen: Chosen, unit: SettledUnit, inputs: "InputRows") -> dict[str,
     stage, source = chosen.stage, chosen.source
     if stage is None or source is None:
         raise LookupError("a settled unit without a stage or an input table")
-    runs = source_rows(stage, source, unit)
+    runs = source_rows(stage, source, unit.unit, unit.source)
     told: dict[str, Any] = {
         "stage": stage.name,
         "unit": unit.unit,
@@ -44,14 +44,16 @@ def _whole(table: TableRecord) -> dict[str, Any]:
     return {"table": table.id, "name": table.name, "rows": [[0, table.row_count]]}
 
 
-def source_rows(stage: StageRecord, source: TableRecord, unit: SettledUnit) -> list[list[int]]:
-    """Return runs [first row, count] of the input table; numbered units say theirs themselves."""
-    if unit.source is not None:
-        return unit.source
+def source_rows(
+    stage: StageRecord, source: TableRecord, unit: int, told: list[list[int]] | None
+) -> list[list[int]]:
+    """Return runs [first row, count] of the input table: those told, or what the number says."""
+    if told is not None:
+        return told
     spec = UnitSpec.from_json(stage.spec["unit"])
     if spec.kind != "rows":
         return [[0, source.row_count]]
-    first = unit.unit * spec.size
+    first = unit * spec.size
     return [[first, max(0, min(spec.size, source.row_count - first))]]
 
 
@@ -63,13 +65,14 @@ class InputRows:
         self._blocks: OrderedDict[int, list[dict[str, Any]]] = OrderedDict()
 
     def of(self, runs: list[list[int]]) -> list[dict[str, Any]]:
-        """Return the first 100 rows of the runs."""
+        """Return the first 100 rows of the runs; none of a table that was erased."""
         numbers = (row for first, count in runs for row in range(first, first + count))
-        return [self._row(row) for row, _ in zip(numbers, range(MOST_INPUT_ROWS), strict=False)]
+        found = [self._row(row) for row, _ in zip(numbers, range(MOST_INPUT_ROWS), strict=False)]
+        return [row for row in found if row is not None]
 
-    def _row(self, number: int) -> dict[str, Any]:
-        block = self._block(number // _BLOCK_ROWS)
-        return block[number % _BLOCK_ROWS]
+    def _row(self, number: int) -> dict[str, Any] | None:
+        block, place = self._block(number // _BLOCK_ROWS), number % _BLOCK_ROWS
+        return block[place] if place < len(block) else None
 
     def _block(self, no: int) -> list[dict[str, Any]]:
         if no in self._blocks:

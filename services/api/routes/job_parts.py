@@ -1,16 +1,16 @@
-"""What hangs below a job: plan, stages, subtasks, failures, events."""
+"""What hangs below a job: plan, stages, subtasks, failures."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from services.api import cursors, query
 from services.api.answers import answer, answer_with_etag
 from services.api.auth import actor, needs
-from services.api.problems import Problem, not_found
+from services.api.problems import not_found
 from services.api.routes.jobs import find_job
 from services.api.views.failures import failure_object
-from services.api.views.jobs import event_object, plan_object, stage_object, subtask_object
+from services.api.views.jobs import plan_object, stage_object, subtask_object
 from services.api.wired import wired
-from shared.database import events, plans, result_pages, stages
+from shared.database import plans, result_pages, stages
 from shared.database.result_pages import GOOD, NOT_GOOD, SettledUnit
 from shared.database.stages import StageRecord
 
@@ -101,22 +101,3 @@ def list_failures(job_id: str) -> Response:
                 )
             ]
     return answer({"items": [failure_object(item) for item in items], "next_cursor": None})
-
-
-@blueprint.get("/events")
-@needs("jobs:read")
-def list_events(job_id: str) -> Response:
-    """List the job's events, oldest first."""
-    given = query.known("limit", "cursor")
-    limit = query.limit(given)
-    if "Accept" in request.headers and not request.accept_mimetypes.accept_json:
-        detail = "Events are a JSON page in this version; send Accept: application/json."
-        raise Problem(406, "not_acceptable", detail)
-    job = find_job(job_id)
-    scope = f"{actor().project_id} {job.id} events"
-    [after] = cursors.read(scope, given["cursor"], int) if "cursor" in given else [0]
-    with wired().engine.connect() as connection:
-        page = events.page(connection, job.id, after=after, limit=limit + 1)
-    more = len(page) > limit
-    cursor = cursors.write(scope, [page[limit - 1]["seq"]]) if more else None
-    return answer({"items": [event_object(row) for row in page[:limit]], "next_cursor": cursor})

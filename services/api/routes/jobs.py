@@ -47,11 +47,12 @@ def create_job() -> Response:
     query.known()
     with job_body() as (fingerprint, document, files):
         return once(
-            fingerprint, lambda remember: _create(read_job_request(document, files), remember)
+            fingerprint, lambda remember: take_in(read_job_request(document, files), remember)
         )
 
 
-def _create(request: JobRequest, remember: Remember) -> Given:
+def take_in(request: JobRequest, remember: Remember) -> Given:
+    """Store a job and ring the planner; what a route gives to `once`."""
     body: dict[str, Any] = {}
 
     def before_commit(connection: Connection, job: JobRecord) -> None:
@@ -102,10 +103,10 @@ def _filter(given: dict[str, str]) -> JobFilter:
 
 
 @blueprint.get("/<job_id>")
-@needs("jobs:read")
+@needs("jobs:read", or_view_token=True)
 def get_job(job_id: str) -> Response:
     """Return one job; `?wait=SECONDS` waits for a final state."""
-    given = query.known("wait")
+    given = query.known("wait", "token")
     job = _await_end(job_id, query.whole_number(given, "wait", 0, 0, LONGEST_WAIT_S))
     with wired().engine.connect() as connection:
         return answer_with_etag(job_object(connection, job), version=job.version)

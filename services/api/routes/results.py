@@ -13,6 +13,7 @@ from services.api.results.choice import OUTCOMES, Chosen, Wanted, choose
 from services.api.results.reading import Position, page_of, rows_from
 from services.api.routes.jobs import find_job
 from services.api.wired import wired
+from shared.contracts.cursors import results_scope
 from shared.database.jobs import JobRecord
 
 blueprint = Blueprint("results", __name__, url_prefix="/v1/jobs/<job_id>")
@@ -21,10 +22,10 @@ _INCLUDE = ("lineage", "input")
 
 
 @blueprint.get("/results")
-@needs("jobs:read")
+@needs("jobs:read", or_view_token=True)
 def get_results(job_id: str) -> Response:
     """Return the rows of the result, or of any stage; while it runs, those that are there."""
-    given = query.known("stage", "outcome", "include", "format", "limit", "cursor")
+    given = query.known("stage", "outcome", "include", "format", "limit", "cursor", "token")
     format_, limit, wanted = wanted_format(given), query.limit(given), _wanted(given)
     job = find_job(job_id)
     with wired().engine.connect() as connection:
@@ -47,8 +48,7 @@ def _wanted(given: dict[str, str]) -> Wanted:
 
 def _page(job: JobRecord, chosen: Chosen, cursor: str | None, limit: int) -> Response:
     wanted = chosen.wanted
-    include = ",".join(sorted(wanted.include))
-    scope = f"{actor().project_id} {job.id} results {wanted.stage} {wanted.outcome} {include}"
+    scope = results_scope(actor().project_id, job.id, wanted.stage, wanted.outcome, wanted.include)
     start = Position(chosen.order)
     if cursor is not None:
         order, *numbers = cursors.read(scope, cursor, str, int, int, int)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -23,22 +24,11 @@ from shared.contracts.json_values import value_findings
 from shared.database import tables
 from shared.database.engine import Connection, Engine
 from shared.database.tables import TableRecord
+from shared.tables.media_types import DOCUMENT_FORMATS, FORMAT_OF_MEDIA_TYPE, GIVEN_FORMATS
 from shared.tables.store import read_range, rows_of, visible
 
 blueprint = Blueprint("tables", __name__, url_prefix="/v1/tables")
 
-FORMATS = ("csv", "json", "ndjson", "jsonl", "parquet", "txt", "html")
-_BY_MEDIA_TYPE = {
-    "application/json": "json",
-    "application/x-ndjson": "ndjson",
-    "application/ndjson": "ndjson",
-    "application/jsonl": "ndjson",
-    "text/csv": "csv",
-    "application/vnd.apache.parquet": "parquet",
-    "text/plain": "txt",
-    "text/html": "html",
-    "application/octet-stream": None,  # told by name and first bytes
-}
 _CREATED = 201
 _LONGEST_NAME = 200
 _ROWS_AT_ONCE = 1_000
@@ -48,10 +38,10 @@ _ROWS_AT_ONCE = 1_000
 @needs("tables:write")
 def create_table() -> Response:
     """Upload a table: a file as the body, or files as parts (several: one row per document)."""
-    given = query.known("name", "format", "key")
-    format_ = query.choice(given, "format", FORMATS)
+    given = query.known("name", "format", "sheet", "key")
+    format_ = query.choice(given, "format", GIVEN_FORMATS)
     name, key = _text(given, "name"), _text(given, "key")
-    with _uploaded(name, format_) as (files, fingerprint):
+    with _uploaded(name, format_, _text(given, "sheet")) as (files, fingerprint):
         return once(
             fingerprint, lambda remember: _create(files, name or files[0].name, key, remember)
         )
@@ -67,27 +57,32 @@ def _text(given: dict[str, str], name: str) -> str | None:
 
 
 @contextmanager
-def _uploaded(name: str | None, format_: str | None) -> Iterator[tuple[list[UploadedFile], bytes]]:
+def _uploaded(
+    name: str | None, format_: str | None, sheet: str | None
+) -> Iterator[tuple[list[UploadedFile], bytes]]:
     if request.mimetype == MULTIPART:
         with multipart() as parts:
             files = [
-                UploadedFile(file.path, file.name, format_)
+                replace(file, format=format_, sheet=sheet)
                 for sent in parts.files.values()
                 for file in sent
             ]
             if not files:
                 raise invalid("/file", "Send at least one file.")
-            if len(files) > 1 and format_ not in (None, "txt", "html"):
-                raise invalid("/query/format", "Several files are documents: txt or html.")
+            if len(files) > 1 and format_ not in (None, *DOCUMENT_FORMATS):
+                known = ", ".join(DOCUMENT_FORMATS)
+                raise invalid("/query/format", f"Several files are documents or images: {known}.")
+            if len(files) > 1 and sheet is not None:
+                raise invalid("/query/sheet", "Name the sheet of one workbook, not of several.")
             yield files, parts.fingerprint
         return
     require_identity_coding()
-    if request.mimetype not in _BY_MEDIA_TYPE:
-        known = ", ".join([*_BY_MEDIA_TYPE, MULTIPART])
+    if request.mimetype not in FORMAT_OF_MEDIA_TYPE:
+        known = ", ".join([*FORMAT_OF_MEDIA_TYPE, MULTIPART])
         raise Problem(415, "unsupported_media_type", f"Send Content-Type: one of {known}.")
-    told = format_ or _BY_MEDIA_TYPE[request.mimetype]
+    told = format_ or FORMAT_OF_MEDIA_TYPE[request.mimetype]
     with raw_file(name or "upload", told) as (file, fingerprint):
-        yield [file], fingerprint
+        yield [replace(file, sheet=sheet)], fingerprint
 
 
 def _create(files: list[UploadedFile], name: str, key: str | None, remember: Remember) -> Given:

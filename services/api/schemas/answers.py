@@ -19,6 +19,15 @@ class ProblemFieldSchema(Schema):
     code = fields.String()
 
 
+class PackageErrorSchema(Schema):
+    """What the openai package makes its exceptions of."""
+
+    message = fields.String(required=True)
+    type = fields.String(required=True)
+    code = fields.String(required=True)
+    param = _text(required=True)
+
+
 class ProblemSchema(Schema):
     """RFC 9457; every error has this shape."""
 
@@ -29,6 +38,7 @@ class ProblemSchema(Schema):
     code = fields.String(required=True, metadata={"description": "stable, for programs"})
     request_id = _text(required=True)
     errors = fields.List(fields.Nested(ProblemFieldSchema))
+    error = fields.Nested(PackageErrorSchema, metadata={"description": "under /openai/v1 only"})
 
 
 class ColumnSchema(Schema):
@@ -102,6 +112,21 @@ class SourceSchema(Schema):
     delivery = _text(required=True)
 
 
+class WorkflowMarkSchema(Schema):
+    """Which workflow a job is a run of, and which version of it."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    version = fields.Integer(required=True)
+
+
+class JobWebhookSchema(Schema):
+    """The endpoint a job brought itself, and what it hears of."""
+
+    endpoint = fields.String(required=True)
+    events = fields.List(fields.String(), required=True)
+
+
 class JobSchema(Schema):
     """A job."""
 
@@ -114,6 +139,8 @@ class JobSchema(Schema):
     source = fields.Nested(SourceSchema, required=True)
     retry_of = _text(required=True)
     forked_from = _text(required=True)
+    webhook = fields.Nested(JobWebhookSchema, required=True, allow_none=True)
+    workflow = fields.Nested(WorkflowMarkSchema, required=True, allow_none=True)
     approval = fields.String(required=True, metadata={"enum": ["none", "plan", "pilot"]})
     approved = fields.Raw(
         required=True,

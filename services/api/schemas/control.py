@@ -40,6 +40,12 @@ class JobEditSchema(StrictSchema):
     deadline_s = Deadline(allow_none=True)
 
 
+class NewViewTokenSchema(StrictSchema):
+    """How long a view token holds."""
+
+    ttl_s = WholeNumber(load_default=3_600, validate=validate.Range(1, 604_800))
+
+
 class PlanEditSchema(StrictSchema):
     """Another plan for a job that waits for approval."""
 

@@ -11,14 +11,17 @@ from services.api.schemas.strict import (
     Flag,
     Fraction,
     Named,
-    NotYet,
     StrictSchema,
     Text,
 )
+from services.api.schemas.webhooks import JobWebhookRequestSchema
+from services.api.schemas.workflow_ref import WorkflowRef
 from shared.contracts.json_values import value_findings
 from shared.contracts.plan_fields import WholeNumber, table_name
 from shared.domain.columns import COLUMN_TYPES
+from shared.domain.remote_address import LONGEST as LONGEST_ADDRESS
 from shared.domain.stream import KEY_TYPES
+from shared.tables.media_types import GIVEN_FORMATS
 
 MAX_GOAL = 20_000
 MAX_INPUTS = 20
@@ -58,7 +61,7 @@ def _check_stream(data: dict[str, Any]) -> None:
         wrong["key"] = ["A stream names the column that tells its records apart."]
     elif columns and columns.get(key) not in KEY_TYPES:
         wrong["key"] = [f"The key is a declared column of type {' or '.join(KEY_TYPES)}."]
-    for name in ("text", "table", "format"):
+    for name in ("text", "table", "url", "format", "sheet"):
         if data.get(name) is not None:
             wrong[name] = ["A stream may start with `rows` only; leave this out."]
     if wrong:
@@ -75,7 +78,7 @@ class Rows(fields.Field[list[Any]]):
 
 
 class InputSchema(StrictSchema):
-    """One input: `rows`, `table` or `text`, or a file of the same name in a multipart body.
+    """One input: `rows`, `table`, `text` or `url`, or a file of its name in a multipart body.
 
     Or a `stream` of records with declared `columns` and a `key`, that may start with `rows`.
     """
@@ -88,8 +91,14 @@ class InputSchema(StrictSchema):
         allow_none=True,
         metadata={"description": "A unique column without nulls, kept through row units."},
     )
-    format = Text(20, metadata={"description": "Format of the file of this name (multipart)."})
-    url = NotYet()
+    url = Text(
+        LONGEST_ADDRESS,
+        metadata={"description": "Address of a file, fetched before the job is planned."},
+    )
+    format = Choice(GIVEN_FORMATS, metadata={"description": "Format of the file."})
+    sheet = Text(
+        200, metadata={"description": "Sheet of a workbook (xlsx); the first if none is named."}
+    )
     stream = Flag(metadata={"description": "Records may be appended until they are ended."})
     columns = Named(
         column_name,
@@ -105,7 +114,7 @@ class InputSchema(StrictSchema):
         elif "columns" in data:
             raise ValidationError("Only a stream declares its columns.", "columns")
         if len([name for name in _SOURCES if data.get(name) is not None]) > 1:
-            raise ValidationError("Give one source only: rows, table, text, or a stream.")
+            raise ValidationError("Give one source only: rows, table, text, url, or a stream.")
         if "table" in data and not _TABLE_ID.match(data["table"]):
             data["table"] = ""  # an id of another kind is an unknown table: 404, not a bad field
 
@@ -180,8 +189,17 @@ def _check_streams(data: dict[str, Any]) -> None:
         raise ValidationError("A pilot needs rows that are there; a stream has none yet.", where)
 
 
+def _check_workflow(original: dict[str, Any]) -> None:
+    """Refuse what a workflow says itself: what is done; how it is done may be said anew."""
+    said = {name for name in ("goal", "output") if original.get(name) is not None}
+    if original.get("planning") not in (None, "auto"):
+        said.add("planning")
+    if said:
+        raise ValidationError({name: ["The workflow says this; leave it out."] for name in said})
+
+
 class JobRequestSchema(StrictSchema):
-    """A goal or a plan, over inputs."""
+    """A goal, a plan or a workflow, over inputs."""
 
     goal = Text(MAX_GOAL, allow_none=True, load_default=None)
     inputs = Named(
@@ -198,7 +216,7 @@ class JobRequestSchema(StrictSchema):
         load_default=None,
         metadata={"description": "A plan document; it is checked by the linter."},
     )
-    workflow = NotYet()
+    workflow = WorkflowRef(allow_none=True, load_default=None)
     approval = Choice(("none", "plan", "pilot"), load_default="none")
     pilot = fields.Nested(PilotSchema, allow_none=True, load_default=None)
     policy = fields.Nested(PolicySchema, load_default=lambda: PolicySchema().load({}))
@@ -206,7 +224,7 @@ class JobRequestSchema(StrictSchema):
     labels = Named(
         label_name, Text(1_000, blank=True), MAX_LABELS, load_default=dict, allow_none=True
     )
-    webhook = NotYet()
+    webhook = fields.Nested(JobWebhookRequestSchema, allow_none=True, load_default=None)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _something_to_do(self, data: dict[str, Any], original: Any, **_: Any) -> None:
@@ -216,7 +234,9 @@ class JobRequestSchema(StrictSchema):
         if plan is not None and workflow is not None:
             raise ValidationError("Give a plan or a workflow, not both.", "workflow")
         if original.get("goal") is None and plan is None and workflow is None:
-            raise ValidationError("Say what to do: a goal, or a plan.", "goal")
+            raise ValidationError("Say what to do: a goal, a plan or a workflow.", "goal")
+        if workflow is not None:
+            _check_workflow(original)
         if data.get("planning") == "given" and plan is None:
             raise ValidationError("`given` needs a plan.", "planning")
         if data.get("planning") in ("rules", "model", "direct") and plan is not None:

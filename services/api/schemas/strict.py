@@ -5,11 +5,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from shared.actions.refusals import FieldProblem
+from shared.actions.refusals import FieldProblem, Invalid
 from shared.contracts.findings import json_pointer
 from shared.contracts.json_values import value_findings
-
-NOT_HERE = "This is not available in this version; leave it out."
 
 
 class StrictSchema(Schema):
@@ -74,16 +72,6 @@ class AnyObject(fields.Field[dict[str, Any]]):
         return value
 
 
-class NotYet(fields.Field[None]):
-    """A field of the interface that this version does not have: null or nothing."""
-
-    def __init__(self, **rest: Any) -> None:
-        super().__init__(allow_none=True, load_default=None, **rest)
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> None:  # noqa: ARG002
-        raise ValidationError(NOT_HERE)
-
-
 class Named(fields.Field[dict[str, Any]]):
     """A JSON object of alike members: names are checked one by one, and so are values."""
 
@@ -111,19 +99,25 @@ class Named(fields.Field[dict[str, Any]]):
 
 
 class Choice(fields.String):
-    """One of some words; words of later versions are told apart from nonsense."""
+    """One of some words."""
 
-    def __init__(self, now: tuple[str, ...], later: tuple[str, ...] = (), **rest: Any) -> None:
+    def __init__(self, now: tuple[str, ...], **rest: Any) -> None:
         super().__init__(**rest)
-        self.now, self.later = now, later
+        self.now = now
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> str:
         text: str = super()._deserialize(value, *rest, **more)
-        if text in self.later:
-            raise ValidationError(f'"{text}" is not available in this version.')
         if text not in self.now:
             raise ValidationError(f"Choose one of {', '.join(self.now)}.")
         return text
+
+
+def loaded(schema: Schema, document: Any) -> dict[str, Any]:
+    """Return what a schema makes of a JSON value; raise Invalid with pointers."""
+    try:
+        return dict(schema.load(document))
+    except ValidationError as error:
+        raise Invalid(problems_of_messages(error.messages)) from error
 
 
 def problems_of_messages(messages: Any, path: tuple[str | int, ...] = ()) -> list[FieldProblem]:

@@ -19,7 +19,8 @@ def table_object(table: TableRecord, *, brief: bool = False) -> dict[str, Any]:
         "rows": table.row_count,
         "bytes": table.byte_count,
         "hash": table.content_hash,
-        "report": table.report,
+        # Before it is loaded, what it is loaded from, which may hold a signature.
+        "report": None if table.status == "loading" else table.report,
         "created_at": moment(table.created_at),
         "sealed_at": moment(table.sealed_at),
         "links": {"self": f"/v1/tables/{table.id}", "rows": f"/v1/tables/{table.id}/rows"},

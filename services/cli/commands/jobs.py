@@ -1,12 +1,13 @@
-"""`apwa jobs`: list, show, watch, read and cancel jobs; what steers them is in `steer`."""
+"""`apwa jobs`: list, show, watch, read and cancel jobs; its other verbs are modules of theirs."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli.commands import steer
+from services.cli.commands import adjust, bundle, ledger, look, steer
 from services.cli.exits import OF_STATUS
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
 from services.cli.results import FORMATS, format_for, save_results
@@ -16,7 +17,13 @@ from services.cli.terminal import out, print_json, say
 from services.cli.watching import stages_of, watch
 
 app = typer.Typer(help="Jobs: list, show, watch, results, steer.", no_args_is_help=True)
-for verb in (steer.pause, steer.resume, steer.finalize, steer.retry, steer.fork, steer.delete):
+_ELSEWHERE: tuple[Callable[..., None], ...] = (
+    adjust.estimate, adjust.edit,
+    steer.pause, steer.resume, steer.finalize, steer.retry, steer.fork, steer.delete,
+    ledger.stages, ledger.subtasks, ledger.failures,
+    look.subtask, look.events, look.view_token, bundle.bundle,
+)  # fmt: skip
+for verb in _ELSEWHERE:
     app.command()(verb)
 JobId = Annotated[str, typer.Argument(help="Id of a job, job_...")]
 

@@ -1,10 +1,11 @@
-"""`apwa plan lint`: checks a plan file on this machine, without a running stack."""
+"""`apwa plan lint`: checks a plan file on this machine; the other verbs are in `review`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from services.cli.commands import review
 from services.cli.commands.run import read_plan
 from services.cli.exits import Exit
 from services.cli.options import AsJson
@@ -14,12 +15,9 @@ from shared.contracts.findings import Finding
 from shared.contracts.plan import PlanShapeError, load_plan
 from shared.settings import load_settings
 
-app = typer.Typer(help="Plans: lint.", no_args_is_help=True)
-
-
-@app.callback()
-def _plan() -> None:
-    """Keep `lint` a sub-command although it is the only one."""
+app = typer.Typer(help="Plans: lint, show, put, approve, reject.", no_args_is_help=True)
+for verb in (review.show, review.put, review.approve, review.reject):
+    app.command()(verb)
 
 
 @app.command()
@@ -50,8 +48,9 @@ def lint(
 def _findings(document: object, inputs: list[str]) -> tuple[list[Finding], list[str]]:
     """Return the findings, and the inputs that were not given and thus not looked at."""
     # Imported here: this brings pyarrow, duckdb and every installed capability.
-    from services.cli.local_facts import inputs_wanted, local_facts
+    from services.cli.local_facts import local_facts
     from shared.plans.lint import lint as lint_plan
+    from shared.plans.unbound import inputs_wanted, lint_unbound
 
     try:
         plan = load_plan(document)
@@ -59,10 +58,9 @@ def _findings(document: object, inputs: list[str]) -> tuple[list[Finding], list[
         return error.findings, []
     facts = local_facts([parse_input(text) for text in inputs], load_settings(stores=False))
     missing = [name for name in inputs_wanted(plan) if name not in facts.tables]
-    found = lint_plan(plan, facts)
     if inputs:  # some were given: then a missing one is a mistake of the plan or the command
-        return found, []
-    return [finding for finding in found if finding.code != "unknown_table"], missing
+        return lint_plan(plan, facts), []
+    return lint_unbound(plan, facts), missing
 
 
 def _show(file: Path, findings: list[Finding], missing: list[str]) -> None:

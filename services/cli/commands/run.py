@@ -51,7 +51,7 @@ def run(
     with borrowed_client(folder, say, workers=workers) as (client, started):
         if started and not follow:
             raise CommandError("--no-watch needs a stack that stays: start `apwa up` first")
-        request["inputs"] = _store(client, sources, key)
+        request["inputs"] = store_inputs(client, sources, key)
         job = client.post("/v1/jobs", request)
         say(f"job {job['id']}")
         if follow:
@@ -95,7 +95,8 @@ def read_plan(path: Path) -> Json:
     return content
 
 
-def _store(client: ApiClient, sources: list[Input], key: str | None) -> Json:
+def store_inputs(client: ApiClient, sources: list[Input], key: str | None) -> Json:
+    """Upload every source and return the `inputs` of a job's body."""
     if key and len(sources) != 1:
         raise CommandError("--key is for exactly one --input")
     stored = {}

@@ -17,6 +17,7 @@ class ServiceName(StrEnum):
     PLANNER = "planner"
     WORKER = "worker"
     COLLECTOR = "collector"
+    NOTIFIER = "notifier"
 
 
 def serve(service: ServiceName) -> None:

@@ -7,12 +7,12 @@ from rich.table import Table
 
 from services.cli.client import Json
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
-from services.cli.results import show_rows
+from services.cli.results import FORMATS, format_for, save, show_rows
 from services.cli.target import require_client
 from services.cli.terminal import out, print_json, say
 from services.cli.uploads import Input, parse_input, upload_table
 
-app = typer.Typer(help="Data tables: add, ls, show.", no_args_is_help=True)
+app = typer.Typer(help="Data tables: add, ls, show, rows, delete.", no_args_is_help=True)
 
 
 @app.command()
@@ -75,6 +75,34 @@ def show(
     if sample:
         out.print("sample:")
         show_rows(sample[:5])
+
+
+@app.command()
+def rows(
+    table_id: Annotated[str, typer.Argument(help="Id of a table, tbl_...")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File to write; its ending tells the format.")
+    ] = "-",
+    format_name: Annotated[
+        str | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
+    ] = None,
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Write the rows of a table to a file or to stdout."""
+    query = {"format": format_for(output, format_name)}
+    written = save(require_client(folder), f"/v1/tables/{table_id}/rows", query, output)
+    if output != "-":
+        say(f"wrote {written:,} bytes to {output}")
+
+
+@app.command()
+def delete(
+    table_id: Annotated[str, typer.Argument(help="Id of a table, tbl_...")],
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Erase a table; refused while a job that is not final uses it."""
+    require_client(folder).do("delete_table", table_id=table_id)
+    say(f"{table_id} is erased")
 
 
 def describe(table: Json) -> str:

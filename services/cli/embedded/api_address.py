@@ -1,5 +1,6 @@
 """Where the API listens: the port it had before if that is free, and how to reach it."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 from services.cli.embedded.ports import choose_port, is_free
@@ -33,6 +34,14 @@ def choose_api_port(folder: Path, host: str, *, wanted: int | None, usual: int) 
 def reachable_host(host: str) -> str:
     """Return a host that a client on this machine can connect to."""
     return _EVERYWHERE.get(host, host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches what listens on `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def http_address(host: str, port: int) -> str:

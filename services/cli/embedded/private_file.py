@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +27,13 @@ def read_private(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def own_secret_key(folder: Path) -> str:
+    """Return the key that seals the stored secrets of a directory's stack; made once."""
+    file = folder / "secret_key.json"
+    known = read_private(file)
+    if "secret_key" not in known:
+        known = {"secret_key": secrets.token_urlsafe(32)}
+        write_private(file, known)
+    return str(known["secret_key"])

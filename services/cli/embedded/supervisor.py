@@ -8,10 +8,15 @@ from datetime import datetime
 from pathlib import Path
 
 from services.cli.embedded import health
-from services.cli.embedded.api_address import choose_api_port, http_address, reachable_host
+from services.cli.embedded.api_address import (
+    choose_api_port,
+    http_address,
+    is_loopback,
+    reachable_host,
+)
 from services.cli.embedded.fleet import Fleet
 from services.cli.embedded.lock import DirectoryLock
-from services.cli.embedded.private_file import read_private, write_private
+from services.cli.embedded.private_file import own_secret_key, read_private, write_private
 from services.cli.embedded.service import ServiceKind
 from services.cli.embedded.stack_file import Stack, remove_stack, write_stack
 from services.cli.embedded.stores import Stores
@@ -37,6 +42,7 @@ def service_kinds(workers: int) -> list[ServiceKind]:
         ServiceKind("api", "services.api"),
         ServiceKind("planner", "services.planner"),
         ServiceKind("collector", "services.collector"),
+        ServiceKind("notifier", "services.notifier"),
         ServiceKind("worker", "services.worker", workers),
     ]
 
@@ -99,7 +105,15 @@ class Supervisor:
 
     def _use_stores(self) -> None:
         database_url, redis_url = self._stores.start()
-        self._settings = replace(self._settings, database_url=database_url, redis_url=redis_url)
+        self._settings = replace(
+            self._settings,
+            database_url=database_url,
+            redis_url=redis_url,
+            secret_keys=self._settings.secret_keys or own_secret_key(self._folder),
+        )
+        if is_loopback(self._settings.api_host) and not self._settings.webhook_loopback:
+            self._settings = replace(self._settings, webhook_loopback=True)
+            self._announce("webhooks", "may go to receivers on this machine: the API is on it only")
 
     def _prepare(self) -> tuple[Stack, datetime]:
         """Migrate, make the first key, choose the port; returns the database's time as well."""
@@ -133,7 +147,9 @@ class Supervisor:
         environ = child_environ(
             database_url=self._settings.database_url,
             redis_url=self._settings.redis_url,
+            secret_keys=self._settings.secret_keys,
             api_port=self._settings.api_port,
+            webhook_loopback=str(self._settings.webhook_loopback).lower(),
         )
         fleet = Fleet(self._kinds, self._folder / "logs", environ, self._announce)
         fleet.keep_running()

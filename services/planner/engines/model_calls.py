@@ -274,7 +274,7 @@ class PlanningCalls:
             if came is None:
                 return None
             if isinstance(came, Exhausted):
-                if self._job.policy.get("on_budget") == "finish":
+                if came.scope != "day" and self._job.policy.get("on_budget") == "finish":
                     return NotPlanned("budget_exhausted", "The budget does not cover planning.")
                 return PlanningPaused(came.reason())
             await asyncio.sleep(BUSY_S)
@@ -284,7 +284,8 @@ class PlanningCalls:
         cost = (microusd(came.usage, self._endpoint) or 0) if came.usage else 0
         if came.usage is not None:
             self.tokens += came.usage.input_tokens + came.usage.output_tokens
-        await asyncio.to_thread(self._books.book, self._no, asked, came, cost)
+        model = self._endpoint.model
+        await asyncio.to_thread(self._books.book, self._no, asked, came, cost, model)
 
     async def _known(self) -> Abilities:
         endpoint = self._endpoint

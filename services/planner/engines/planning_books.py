@@ -23,6 +23,7 @@ class PlanningBooks:
             microusd=int(settings.default_budget_usd * 1_000_000),
             tokens=settings.default_budget_tokens,
         )
+        self._microusd_per_day = int(settings.quota_spend_usd_per_day * 1_000_000)
         self._holder = new_id("wrk")  # of its own: what a killed planner held expires apart
         self._spent = NOTHING
 
@@ -41,12 +42,17 @@ class PlanningBooks:
             spend.open_account(tx, self._job_id, self._default)
             ask = Ask(least=cost, wanted=cost)
             lease_s = call_s + self._lease_s
-            got = spend.reserve(tx, self._job_id, self._holder, ask, lease_s)
+            got = spend.reserve(
+                tx, self._job_id, self._holder, ask, lease_s,
+                microusd_per_day=self._microusd_per_day,
+            )  # fmt: skip
             return None if isinstance(got, spend.Reserved) else got
 
         return retrying(self._engine, work)
 
-    def book(self, no: int, asked: str, came: Reply | CallFailure, cost_microusd: int) -> None:
+    def book(
+        self, no: int, asked: str, came: Reply | CallFailure, cost_microusd: int, model: str
+    ) -> None:
         """Book what a call took, hold nothing more, and keep a complete answer: all or nothing."""
         told = came.usage
         tokens = told.input_tokens + told.output_tokens if told else 0
@@ -57,6 +63,7 @@ class PlanningBooks:
                 usage.add_usage(
                     tx,
                     self._job_id,
+                    model=model,
                     calls=1,
                     input_tokens=told.input_tokens if told else 0,
                     output_tokens=told.output_tokens if told else 0,

@@ -7,14 +7,17 @@ from typing import Any
 
 from services.worker.capabilities.agent_capability import installed_tools
 from services.worker.capabilities.agent_limits import FULLEST_SHARE, AgentLimits
+from services.worker.capabilities.agent_mcp import mcp_tools
 from services.worker.capabilities.agent_talk import Talk
+from services.worker.capabilities.agent_tool import Tool
 from services.worker.capabilities.agent_toolbox import Toolbox, toolbox
 from services.worker.capabilities.agent_transcript import NotedAsk, ToolUse, Transcript
 from services.worker.capabilities.assemble import assemble
-from services.worker.capabilities.images import with_images, without_images
+from services.worker.capabilities.images import with_images
 from services.worker.capabilities.llm_call import Form, form_of, structured_call
 from shared.capabilities.builtin import agent as facts
 from shared.capabilities.contract import Ask, Context, Returned, Unit
+from shared.capabilities.image_labels import without_images
 from shared.llm.structured import Parsed, parse_structured
 
 SOURCES = "sources"  # the column the agent adds to its stage's output
@@ -39,7 +42,8 @@ async def run(unit: Unit, context: Context) -> Returned:
     Raises what the model door raises, InvalidAnswerError, MissingContextError and ToolUnavailable;
     each carries the transcript so far in `raw`.
     """
-    agent = _begin(unit, context)
+    foreign = await mcp_tools(context.params.get("tools", []), context.idempotency_key)
+    agent = _begin(unit, context, foreign)
     try:
         value = await _explore(agent)
         if value is None:
@@ -52,14 +56,14 @@ async def run(unit: Unit, context: Context) -> Returned:
     return Returned({**value, SOURCES: agent.transcript.sources()}, agent.transcript.to_json())
 
 
-def _begin(unit: Unit, context: Context) -> _Agent:
+def _begin(unit: Unit, context: Context, foreign: dict[str, Tool]) -> _Agent:
     if context.ask is None:
         raise RuntimeError("this process has no model door")
     transcript = Transcript()
     ask = NotedAsk(context.ask, transcript)
     form = form_of(_without_sources(context.output), context.params)
     shown = without_images(unit, context.params)
-    box = toolbox(context.params.get("tools", []), shown)
+    box = toolbox(context.params.get("tools", []), shown, foreign=foreign)
     talk = Talk.begin(shown, context, form.schema, box.definitions)
     talk.messages = with_images(talk.messages, unit.rows, context.params)
     return _Agent(

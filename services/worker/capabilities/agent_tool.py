@@ -9,6 +9,12 @@ class ToolError(Exception):
     """The tool cannot do what was asked; the text tells the model why."""
 
 
+class ToolUnavailable(LookupError):
+    """The stage lists a tool this worker does not have."""
+
+    code = "tool_unavailable"
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A tool as the model is told of it, and the function that runs it.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from services.worker.capabilities.agent_capability import capability_tool, insta
 from services.worker.capabilities.agent_fetch import fetch_tool
 from services.worker.capabilities.agent_search import search_tool
 from services.worker.capabilities.agent_sql import sql_tool
-from services.worker.capabilities.agent_tool import Tool, ToolError
+from services.worker.capabilities.agent_tool import Tool, ToolError, ToolUnavailable
 from services.worker.capabilities.agent_transcript import ToolUse
 from services.worker.capabilities.fetch_page import fetch_limits
 from shared.capabilities.contract import Capability, Unit
@@ -20,12 +21,6 @@ from shared.domain.model_call import ToolCall
 
 RESULT_CHARS = 8_000
 ARGUMENT_CHARS = 20_000
-
-
-class ToolUnavailable(LookupError):
-    """The stage lists a tool this worker does not have."""
-
-    code = "tool_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +51,15 @@ class Toolbox:
 
 
 def toolbox(
-    names: Sequence[str], unit: Unit, capabilities: Mapping[str, Capability] | None = None
-) -> Toolbox:
+    names: Sequence[str], unit: Unit, capabilities: Mapping[str, Capability] | None = None,
+    foreign: Mapping[str, Tool] = MappingProxyType({}),
+) -> Toolbox:  # fmt: skip
     """Return the tools a stage lists; raise ToolUnavailable for one that is not here.
 
-    `capabilities` are those an agent may run (default: the deterministic ones installed here).
+    `capabilities` are those an agent may run (default: the deterministic ones installed here),
+    `foreign` tools of MCP servers.
     """
-    return Toolbox({name: _tool(name, unit, capabilities) for name in names})
+    return Toolbox({name: foreign.get(name) or _tool(name, unit, capabilities) for name in names})
 
 
 def readable(arguments: str) -> bool:

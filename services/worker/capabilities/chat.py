@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from services.worker.capabilities.assemble import assemble
+from services.worker.capabilities.chat_answer import require_completion
 from services.worker.capabilities.chat_body import BodyRefused, ready_body
 from shared.capabilities.builtin import chat as facts
 from shared.capabilities.contract import Context, Unit
@@ -16,7 +17,8 @@ from shared.settings import load_settings
 async def run(unit: Unit, context: Context) -> dict[str, Any]:
     """Return status, request id and body of the answer; raises BodyRefused and what `ask` does.
 
-    A null gives nulls. A body may be text or, in a `json` column, an object.
+    A null gives nulls. A body may be text or, in a `json` column, an object. With `require_ok`
+    AnswerNotOk is raised for an answer that is no completion.
     """
     value = unit.rows[0][context.params["field"]]
     if value is None:
@@ -28,7 +30,10 @@ async def run(unit: Unit, context: Context) -> dict[str, Any]:
     status, request_id, body = await context.ask.raw(
         ready.body, endpoint=ready.endpoint, max_output_tokens=most_tokens
     )
-    return {"status_code": status, "request_id": request_id, "body": body}
+    answer = {"status_code": status, "request_id": request_id, "body": body}
+    if context.params.get("require_ok"):
+        require_completion(answer)
+    return answer
 
 
 @cache

@@ -1,20 +1,18 @@
 """Images in the columns a stage names: checked, then sent as parts of a message, never as text."""
 
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from shared.capabilities.contract import Unit
+from shared.capabilities.image_labels import Row, image_columns, image_label, image_values
 from shared.llm.request import image_part, text_part
 from shared.settings import env_name, load_settings
 
-Row = Mapping[str, Any]
 Message = dict[str, Any]
 
 PREFIX, MARK = "data:image/", ";base64,"
-NOT_SENT = "[image not shown]"  # of a row that is only the context of a unit
 _HEAD_CHARS = 300  # of an address, within which `;base64,` has to come
 _BASE64_SHARE = 4 / 3
 
@@ -33,32 +31,9 @@ class ImageCaps:
     bytes: int
 
 
-def image_columns(params: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the columns a stage says hold images; most stages name none."""
-    return tuple(params.get("images") or ())
-
-
 def count_images(rows: Sequence[Row], params: Mapping[str, Any]) -> int:
     """Return how many images the rows hold."""
-    return sum(1 for _ in _values(rows, image_columns(params)))
-
-
-def without_images(unit: Unit, params: Mapping[str, Any]) -> Unit:
-    """Return the unit with each image replaced by its label, as templates and tools see it.
-
-    Labels count from 1 over the unit's own rows; images of context rows are not sent.
-    """
-    columns = image_columns(params)
-    if not columns:
-        return unit
-    numbers = iter(range(1, len(columns) * len(unit.rows) + 1))
-    return replace(
-        unit,
-        rows=[_labelled(row, columns, numbers) for row in unit.rows],
-        before=[_labelled(row, columns, None) for row in unit.before],
-        after=[_labelled(row, columns, None) for row in unit.after],
-        key=_labelled(unit.key, columns, None),
-    )
+    return sum(1 for _ in image_values(rows, image_columns(params)))
 
 
 def image_parts(
@@ -75,7 +50,7 @@ def image_parts(
     allowed = caps or _caps()
     parts: list[dict[str, Any]] = []
     left = allowed.bytes
-    for number, (row, column) in enumerate(_values(rows, columns), start=1):
+    for number, (row, column) in enumerate(image_values(rows, columns), start=1):
         if number > allowed.images:
             raise BadImage(
                 f"The unit has {count_images(rows, params)} images; {allowed.images} are allowed "
@@ -83,7 +58,7 @@ def image_parts(
             )
         address, size = _checked(row[column], f"column `{column}`, image {number}", left, allowed)
         left -= size
-        parts += [text_part(_label(number)), image_part(address)]
+        parts += [text_part(image_label(number)), image_part(address)]
     return parts
 
 
@@ -151,34 +126,6 @@ def _checked(value: Any, where: str, left: int, caps: ImageCaps) -> tuple[str, i
             f"{where}: its bytes are neither png, jpeg, gif nor webp, whatever its name says."
         )
     return f"{PREFIX}{kind}{MARK}{encoded}", len(content)
-
-
-def _values(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[tuple[Row, str]]:
-    """Yield where images stand, in the order of their labels; nulls and blanks are none."""
-    for row in rows:
-        for column in columns:
-            if not _absent(row.get(column)):
-                yield row, column
-
-
-def _labelled(row: Row, columns: Sequence[str], numbers: Iterator[int] | None) -> dict[str, Any]:
-    shown = dict(row)
-    for column in columns:
-        if column not in shown:
-            continue
-        if _absent(shown[column]):
-            shown[column] = None
-        else:
-            shown[column] = NOT_SENT if numbers is None else _label(next(numbers))
-    return shown
-
-
-def _absent(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _label(number: int) -> str:
-    return f"[image {number}]"
 
 
 @cache

@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.capabilities.builtin.llm import IMAGES, MAY_ASK_FOR_CONTEXT
 from shared.capabilities.contract import Capability, Manifest
+from shared.domain.mcp_tool import is_mcp_tool
 
 OWN_TOOLS = ("sql", "fetch", "search_text")
 CHANGING_TOOLS = frozenset({"fetch"})  # what they return changes with time
@@ -24,7 +25,8 @@ PARAMS: dict[str, Any] = {
             "items": {"type": "string", "minLength": 1},
             "uniqueItems": True,
             "maxItems": 32,
-            "description": "sql, fetch, search_text, or the name of a deterministic capability",
+            "description": "sql, fetch, search_text, the name of a deterministic capability, or a "
+            "tool of an MCP server as mcp__SERVER__TOOL",
         },
         "images": IMAGES,
         "may_ask_for_context": MAY_ASK_FOR_CONTEXT,
@@ -89,7 +91,9 @@ def is_reusable_with(tools: Iterable[str], known: Mapping[str, Capability]) -> b
     as changing, since the model chooses those.
     """
     return not any(
-        tool in CHANGING_TOOLS or getattr(known.get(tool), "reusable", True) is not True
+        tool in CHANGING_TOOLS
+        or is_mcp_tool(tool)
+        or getattr(known.get(tool), "reusable", True) is not True
         for tool in tools
     )
 

@@ -12,7 +12,12 @@ PARAMS: dict[str, Any] = {
             "type": "string",
             "minLength": 1,
             "description": "the column with the body of a chat completion request",
-        }
+        },
+        "require_ok": {
+            "type": "boolean",
+            "default": False,
+            "description": "fail a unit whose answer is no chat completion, and keep the answer",
+        },
     },
     "required": ["field"],
     "additionalProperties": False,

@@ -6,6 +6,7 @@ from shared.contracts.findings import Finding, error
 from shared.contracts.names import did_you_mean
 from shared.plans.codes import CODES
 from shared.plans.facts import OutputProblem
+from shared.plans.outside import external_tools
 from shared.plans.params import params_findings
 from shared.plans.view import PlanView, StageView
 
@@ -103,3 +104,11 @@ def _permissions(view: PlanView, stage: StageView) -> Iterator[Finding]:
             detail = f"The project does not allow the tool `{tool}`; remove it."
             detail += did_you_mean(str(tool), limits.tools)
             yield error("tool_not_allowed", stage.pointer("params", "tools", position), detail)
+        elif tool in external_tools(stage.stage, view.facts) and not limits.allow_external:
+            detail = (
+                f"The tool `{tool}` may act on the outside; ask for that permission of the "
+                "project, or remove it."
+            )
+            yield error(
+                "external_not_permitted", stage.pointer("params", "tools", position), detail
+            )

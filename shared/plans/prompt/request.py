@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from shared.contracts.findings import Finding
-from shared.plans.facts import Limits, PlanFacts
+from shared.plans.facts import PlanFacts
 from shared.plans.prompt.described import LEAST_LINE, capability_line, clipped, table_line
 from shared.prompts import filled, prompt_text
 
@@ -16,6 +16,7 @@ MOST_FINDINGS = 40
 MOST_CLUSTERS = 15
 MOST_NAMES = 10  # of tables that get no line of their own
 MOST_CAPABILITY = 3_000
+MOST_TOOL_NOTES, MOST_TOOL_NOTE = 32, 150  # tools of MCP servers; characters of each
 _OUTPUT_FREE = "Not prescribed: choose the columns that answer the goal."
 
 
@@ -71,7 +72,7 @@ def planner_messages(
     """
     values = {
         "capabilities": _capabilities(facts, size.capabilities),
-        "limits": _limits(facts.limits, models),
+        "limits": _limits(facts, models),
         "tables": _tables(facts, size.tables),
         "rounds": _rounds(rounds, max_rounds, size.rounds),
         "output": _output(facts, size.output),
@@ -139,17 +140,26 @@ def _capabilities(facts: PlanFacts, most_chars: int) -> str:
     return "\n".join(lines) or "None: no worker is there."
 
 
-def _limits(limits: Limits, models: Sequence[str]) -> str:
+def _limits(facts: PlanFacts, models: Sequence[str]) -> str:
+    limits = facts.limits
+    tools = limits.tools if limits.allow_external else limits.tools - facts.external_tools
+    notes = {tool: facts.tool_notes[tool] for tool in sorted(tools) if tool in facts.tool_notes}
     told: dict[str, Any] = {
         "max_stages": limits.max_stages,
         "max_subtasks": limits.max_subtasks,
         "max_tokens": limits.max_tokens,
         "budget_usd": None if limits.budget_microusd is None else limits.budget_microusd / 1e6,
         "external_effects": limits.allow_external,
-        "agent_tools": sorted(limits.tools),
+        "agent_tools": sorted(tools),
+        "what_tools_do": _clipped_notes(notes) or None,
         "models": list(models),
     }
     return _json({name: value for name, value in told.items() if value is not None})
+
+
+def _clipped_notes(notes: Mapping[str, str]) -> dict[str, str]:
+    shown = list(notes.items())[:MOST_TOOL_NOTES]
+    return {tool: clipped(note, MOST_TOOL_NOTE) for tool, note in shown}
 
 
 def _rounds(rounds: Sequence[FormerRound], max_rounds: int, most_chars: int) -> str:

@@ -10,23 +10,10 @@ import pyarrow as pa
 
 from shared.tables.child_service import serve
 from shared.tables.readers.batches import cut_batches
-from shared.tables.readers.delimited import read_csv
-from shared.tables.readers.documents import read_folder, read_html, read_txt
-from shared.tables.readers.formats import PREFIX_BYTES, format_of
-from shared.tables.readers.json_rows import read_json, read_ndjson
-from shared.tables.readers.parquet import read_parquet
-from shared.tables.readers.records import ReadLimits, ReadReport
-from shared.tables.readers.source import Reader, Source, Table
-
-_READERS: dict[str, Reader] = {
-    "csv": read_csv,
-    "json": read_json,
-    "ndjson": read_ndjson,
-    "parquet": read_parquet,
-    "txt": read_txt,
-    "html": read_html,
-    "folder": read_folder,
-}
+from shared.tables.readers.formats import format_of_file
+from shared.tables.readers.records import ReadLimits, ReadReport, unreadable
+from shared.tables.readers.registry import read_source
+from shared.tables.readers.source import Source, Table
 
 
 def read(header: dict[str, Any], _stdin: BufferedReader, stdout: BufferedWriter) -> None:
@@ -34,7 +21,7 @@ def read(header: dict[str, Any], _stdin: BufferedReader, stdout: BufferedWriter)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     source = _source(header)
-    table = _READERS[source.format](source)
+    table = read_source(source)
     rows = 0
     batches = cut_batches(table)
     first = next(batches)
@@ -47,13 +34,16 @@ def read(header: dict[str, Any], _stdin: BufferedReader, stdout: BufferedWriter)
 
 
 def _source(header: dict[str, Any]) -> Source:
-    path = Path(header["path"])
-    source = Source(path, header["name"], "folder", ReadLimits(**header["limits"]))
-    if path.is_dir():
-        return source
-    with path.open("rb") as file:
-        prefix = file.read(PREFIX_BYTES)
-    return replace(source, format=format_of(source.name, header["format"], prefix))
+    path, sheet = Path(header["path"]), header["sheet"]
+    source = Source(
+        path, header["name"], "folder", ReadLimits(**header["limits"]), Path(header["scratch"]),
+        sheet,
+    )  # fmt: skip
+    if not path.is_dir():
+        source = replace(source, format=format_of_file(path, source.name, header["format"]))
+    if sheet is not None and source.format != "xlsx":
+        raise unreadable(f"only a workbook has sheets, and this is {source.format}")
+    return source
 
 
 def _report(source: Source, table: Table, rows: int) -> ReadReport:

@@ -1,14 +1,22 @@
-"""Which format a file has: as declared, by its name, by its first bytes."""
+"""Which format a file has: by its content, as declared, by its name."""
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+from shared.tables.readers.magic import content_format, foreign, package_of
 from shared.tables.readers.records import unreadable
 
 PREFIX_BYTES = 64 << 10
-FORMATS = ("csv", "json", "ndjson", "parquet", "txt", "html")
-TABULAR = frozenset({"csv", "json", "ndjson", "parquet"})
+FORMATS = (
+    "csv", "json", "ndjson", "parquet", "txt", "html", "xml", "pdf", "pdf-pages", "docx", "xlsx",
+    "zip", "image",
+)  # fmt: skip
+TABULAR = frozenset({"csv", "json", "ndjson", "parquet", "xlsx"})
 
-_SYNONYMS = {"jsonl": "ndjson", "text": "txt", "htm": "html", "tsv": "csv", "pq": "parquet"}
+_BINARY = frozenset({"parquet", "pdf", "docx", "xlsx", "zip", "image"})
+_SYNONYMS = {
+    "jsonl": "ndjson", "text": "txt", "htm": "html", "tsv": "csv", "pq": "parquet", "png": "image",
+    "jpeg": "image", "jpg": "image", "gif": "image", "webp": "image",
+}  # fmt: skip
 _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -26,50 +34,49 @@ _SUFFIXES = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".xml": "xml",
+    ".rss": "xml",
+    ".atom": "xml",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".zip": "zip",
+    ".png": "image",
+    ".jpg": "image",
+    ".jpeg": "image",
+    ".gif": "image",
+    ".webp": "image",
 }
-_FOREIGN = (
-    (b"\x7fELF", "an ELF program"),
-    (b"MZ\x90", "a Windows program"),
-    (b"\xcf\xfa\xed\xfe", "a Mach-O program"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"PK\x05\x06", "a zip archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"Rar!", "a rar archive"),
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document"),
-    (b"ARROW1", "an Arrow file"),
-    (b"PARE", "an encrypted parquet file"),
-)
-_PARQUET = b"PAR1"
 
 
-def format_of(name: str, declared: str | None, prefix: bytes) -> str:
+def format_of_file(path: Path, name: str, declared: str | None) -> str:
+    """Return the format of a file (see `format_of`), looking into an archive for what it is."""
+    with path.open("rb") as file:
+        prefix = file.read(PREFIX_BYTES)
+    package = package_of(path) if content_format(prefix) == "zip" else None
+    return format_of(name, declared, prefix, package)
+
+
+def format_of(name: str, declared: str | None, prefix: bytes, package: str | None = None) -> str:
     """Return one of `FORMATS`; raise a refusal for unknown formats and foreign content.
 
-    ``declared`` wins over the suffix of ``name``, which wins over what ``prefix`` (the first bytes)
-    looks like; parquet is known by its magic unless something else was declared.
+    What ``prefix`` (the first bytes) shows beyond doubt wins over the suffix of ``name`` and must
+    not contradict what was ``declared``; texts are as declared, else by their suffix, else by what
+    they look like. ``package`` says what a zip archive holds.
     """
-    chosen = _declared(declared)
-    for magic, what in _FOREIGN:
-        if prefix.startswith(magic):
-            raise unreadable(f"this is {what}, not {chosen or 'a table or a text'}")
-    is_parquet = prefix.startswith(_PARQUET)
-    if chosen is None:
-        suffix = PurePosixPath(name.lower()).suffix
-        chosen = "parquet" if is_parquet else _SUFFIXES.get(suffix) or _guessed(prefix)
-    if is_parquet != (chosen == "parquet"):
-        what = "a parquet file" if is_parquet else "not a parquet file"
-        raise unreadable(f"this is {what}, although {chosen} was expected")
-    if chosen != "parquet":
-        _refuse_binary(prefix, chosen)
+    wanted = _declared(declared)
+    found = content_format(prefix)
+    found = (package or found) if found == "zip" else found
+    what = foreign(prefix) or (None if found is None or found in FORMATS else found)
+    if what is not None:
+        raise unreadable(f"this is {what}, not {wanted or 'a table, a document or an image'}")
+    if found is not None:
+        return _agreed(found, wanted)
+    chosen = wanted or _SUFFIXES.get(PurePosixPath(name.lower()).suffix) or _guessed(prefix)
+    if _content_of(chosen) in _BINARY:
+        raise unreadable(f"this is not {_named(chosen)}, although {chosen} was expected")
+    _refuse_binary(prefix, chosen)
     return chosen
 
 
@@ -82,11 +89,34 @@ def _declared(declared: str | None) -> str | None:
     return chosen
 
 
+def _agreed(found: str, wanted: str | None) -> str:
+    if wanted is None or _content_of(wanted) == found:
+        return wanted or found
+    raise unreadable(f"this is {_named(found)}, not {wanted}")
+
+
+def _content_of(chosen: str) -> str:
+    return "pdf" if chosen == "pdf-pages" else chosen
+
+
+def _named(kind: str) -> str:
+    names = {
+        "parquet": "a parquet file", "pdf": "a PDF document", "pdf-pages": "a PDF document",
+        "docx": "a Word document", "xlsx": "a workbook", "zip": "a zip archive",
+        "image": "an image",
+    }  # fmt: skip
+    return names[kind]
+
+
 def _guessed(prefix: bytes) -> str:
-    start = prefix.removeprefix(b"\xef\xbb\xbf").lstrip()[:512].lower()
+    start = prefix.removeprefix(b"\xef\xbb\xbf").lstrip()[:2048].lower()
     if start.startswith((b"{", b"[")):
         return "json"
-    return "html" if start.startswith((b"<!doctype html", b"<html")) else "txt"
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "html"
+    if not start.startswith(b"<?xml"):
+        return "txt"
+    return "html" if b"<!doctype html" in start or b"<html" in start else "xml"
 
 
 def _refuse_binary(prefix: bytes, chosen: str) -> None:

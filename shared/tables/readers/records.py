@@ -18,7 +18,8 @@ class ReadLimits:
     ``wall_s`` is the life of the child, the pace of whoever takes the batches included.
     ``row_bytes`` bounds one row of csv or json, ``document_bytes`` one text, page or JSON object,
     ``decoded_bytes`` what a file may unfold to, ``expansion`` how many times its own size that
-    may be once it is past 256 MB.
+    may be once it is past 256 MB. An archive (zip, docx, xlsx) may unpack to ``archive_bytes``,
+    and past 64 MB to ``archive_expansion`` times its own size.
     """
 
     wall_s: float = 600.0
@@ -28,6 +29,11 @@ class ReadLimits:
     document_bytes: int = 64 << 20
     decoded_bytes: int = 64 << 30
     expansion: int = 1_000
+    archive_bytes: int = 2 << 30
+    archive_expansion: int = 200
+    archive_members: int = 20_000
+    pages: int = 20_000
+    pixels: int = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,22 @@ from typing import Any
 import pyarrow as pa
 
 from shared.domain.columns import Column
-from shared.tables.readers.records import ReadLimits, Tally
+from shared.tables.readers.records import ReadLimits, Tally, unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file or folder, the name its owner gave it, its format and the limits."""
+    """A file or folder, the name its owner gave it, its format and the limits.
+
+    ``scratch`` is an empty folder for what is unpacked, ``sheet`` the table wanted of a workbook.
+    """
 
     path: Path
     name: str
     format: str
     limits: ReadLimits
+    scratch: Path | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +41,14 @@ class Table:
 
 
 Reader = Callable[[Source], Table]
+
+
+def whole(path: Path, limits: ReadLimits) -> bytes:
+    """Return all bytes of a document; raise a refusal for an empty or too large one."""
+    with path.open("rb") as file:
+        data = file.read(limits.document_bytes + 1)
+    if len(data) > limits.document_bytes:
+        raise unreadable(f"a document of more than {limits.document_bytes} bytes")
+    if not data:
+        raise unreadable("the file is empty")
+    return data

@@ -63,13 +63,6 @@ def test_a_body_that_is_no_object_is_refused_at_the_root(body: Any) -> None:
     assert pointers(body) == [""]
 
 
-def test_what_comes_later_is_refused_and_says_so() -> None:
-    with pytest.raises(ValidationError) as raised:
-        JobRequestSchema().load({"goal": "x", "webhook": {"url": "http://x"}})
-    [problem] = problems_of_messages(raised.value.messages)
-    assert "not available in this version" in problem.detail
-
-
 def test_odd_numbers_in_an_output_schema_point_to_their_place() -> None:
     body = {"goal": "x", "output": {"properties": {"a/b": {"maximum": 2**70}}}}
     assert pointers(body) == ["/output/properties/a~1b/maximum"]

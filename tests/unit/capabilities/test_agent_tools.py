@@ -10,7 +10,8 @@ import pytest
 from services.worker.capabilities.agent_capability import installed_tools, is_tool
 from services.worker.capabilities.agent_fetch import fetch_tool
 from services.worker.capabilities.agent_search import MOST_MATCHES, search
-from services.worker.capabilities.agent_toolbox import Toolbox, ToolUnavailable, toolbox
+from services.worker.capabilities.agent_tool import ToolUnavailable
+from services.worker.capabilities.agent_toolbox import Toolbox, toolbox
 from services.worker.capabilities.agent_transcript import ToolUse
 from services.worker.capabilities.fetch_page import FetchLimits
 from shared.capabilities import builtin

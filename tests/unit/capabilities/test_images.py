@@ -14,9 +14,9 @@ from services.worker.capabilities.images import (
     image_parts,
     kind_of,
     with_images,
-    without_images,
 )
 from shared.capabilities.contract import Returned, Unit
+from shared.capabilities.image_labels import without_images
 from shared.plans.render import render
 from tests.pictures import data_url, picture
 from tests.unit.capabilities.scripted_ask import ScriptedAsk, calls, says

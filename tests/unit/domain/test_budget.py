@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,3 +149,13 @@ def test_a_reason_is_told_in_the_units_of_the_policy(measure: str) -> None:
     name, per = {"tokens": ("tokens", 1), "seconds": ("ms", 1_000)}[measure]
     reason = Exhausted("job", name, 4 * per, 3 * per).reason()  # type: ignore[arg-type]
     assert (reason["measure"], reason["limit"], reason["spent"]) == (measure, 4, 3)
+
+
+def test_the_end_of_a_day_says_when_the_next_one_begins() -> None:
+    day = Account(
+        "day", Budget(microusd=100), spent=Spend(microusd=95), day=date(2026, 2, 28)
+    )  # fmt: skip
+    full = slice_of([day], Ask(Spend(microusd=10), Spend(microusd=10)))
+    assert full == Exhausted("day", "microusd", 100, 95, date(2026, 2, 28))
+    assert full.reason()["until"] == "2026-03-01T00:00:00Z"
+    assert full.reason()["scope"] == "day"

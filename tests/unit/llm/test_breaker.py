@@ -90,3 +90,13 @@ def test_a_job_that_cannot_succeed_is_told(
         succeeded=succeeded, permanent=permanent, first_codes=codes, turned_away=turned_away
     )
     assert told is trips
+
+
+def test_asking_how_long_it_rests_changes_nothing() -> None:
+    breaker = EndpointBreaker()
+    assert breaker.rest_s(0.0) == 0.0
+    for _ in range(20):
+        breaker.note(CallFailure("overloaded", "down"), 0.0)
+    assert breaker.rest_s(1.0) == breaker.rest_s(1.0) == 4.0
+    assert breaker.rest_s(9.0) == 0.0
+    assert breaker.wait_s(9.0) == 0.0  # the one trial is still to be had

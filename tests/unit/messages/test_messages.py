@@ -7,6 +7,7 @@ import pytest
 
 from shared.domain.ids import new_id
 from shared.messages.collect_job import CollectJob
+from shared.messages.deliver_events import DeliverEvents
 from shared.messages.dispatch_job import DispatchJob
 from shared.messages.envelope import MalformedMessage
 from shared.messages.plan_job import PlanJob
@@ -30,6 +31,18 @@ def test_a_message_about_a_job_is_read_as_it_was_written(message: Any) -> None:
     assert message.decode(json.loads(json.dumps(written.encode()))) == written
 
 
+@pytest.mark.parametrize("prefix", ["job", "whe"])
+def test_a_message_about_webhooks_is_read_as_it_was_written(prefix: str) -> None:
+    written = DeliverEvents(new_id(prefix))
+    assert DeliverEvents.decode(json.loads(json.dumps(written.encode()))) == written
+
+
+@pytest.mark.parametrize("source_id", [7, None, "", "job_", "tbl_" + "0" * 26, ["job"]])
+def test_what_cannot_have_webhooks_is_refused(source_id: Any) -> None:
+    with pytest.raises(MalformedMessage, match="source_id"):
+        DeliverEvents.decode({"v": 1, "source_id": source_id})
+
+
 @pytest.mark.parametrize("shard_id", [1, 2**63 - 1])
 def test_a_message_about_a_shard_is_read_as_it_was_written(shard_id: int) -> None:
     written = RunShard(shard_id)
@@ -37,7 +50,7 @@ def test_a_message_about_a_shard_is_read_as_it_was_written(shard_id: int) -> Non
 
 
 @pytest.mark.parametrize("body", NEVER)
-@pytest.mark.parametrize("message", [*OF_JOBS, RunShard])
+@pytest.mark.parametrize("message", [*OF_JOBS, RunShard, DeliverEvents])
 def test_what_is_no_envelope_is_refused(message: Any, body: Any) -> None:
     with pytest.raises(MalformedMessage):
         message.decode(body)
@@ -69,6 +82,6 @@ def test_what_cannot_be_a_jobs_id_is_refused(message: Any, job_id: Any) -> None:
 
 
 def test_every_message_has_a_name_and_a_queue_of_its_own() -> None:
-    every = [*OF_JOBS, RunShard]
+    every: list[Any] = [*OF_JOBS, RunShard, DeliverEvents]
     assert len({message.NAME for message in every}) == len(every)
     assert len({message.QUEUE for message in every}) == len(every)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import io
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -140,3 +141,52 @@ def test_a_port_nobody_listens_on_is_unreachable_for_now() -> None:
         asyncio.run(scene())
 
     assert (refusal.value.code, refusal.value.transient) == ("unreachable", True)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        answer(b"x" * 100_000),
+        answer(b"x" * 100_000) + b"...",  # and never ends
+        b"HTTP/1.1 200 X\r\nContent-Length: 1000000000000\r\n\r\n" + b"x" * 5_000 + b"...",
+    ],
+)
+def test_of_an_answer_that_is_cut_the_beginning_is_kept_and_the_rest_not_read(page: bytes) -> None:
+    came = get(page, most_bytes=4_096, cut=True)
+
+    assert (came.status, came.body, came.truncated) == (200, b"x" * 4_096, True)
+
+
+def test_of_an_answer_that_is_cut_a_broken_body_is_no_error() -> None:
+    came = get(
+        b"HTTP/1.1 200 X\r\nContent-Length: 100\r\nConnection: close\r\n\r\nshort",
+        most_bytes=4_096,
+        cut=True,
+    )
+
+    assert (came.status, came.body, came.truncated) == (200, b"short", False)
+
+
+def test_an_answer_that_is_cut_is_not_unpacked() -> None:
+    packed = gzip.compress(b"x" * 1_000_000)
+    came = get(answer(packed, more="Content-Encoding: gzip\r\n"), most_bytes=100, cut=True)
+
+    assert (came.status, came.body) == (200, packed[:100])
+
+
+def test_a_body_can_be_written_elsewhere_while_it_comes() -> None:
+    packed = answer(gzip.compress(b"x" * 500_000), more="Content-Encoding: gzip\r\n")
+    target, untouched = io.BytesIO(), io.BytesIO()
+
+    came = get(packed, into=target, most_bytes=600_000)
+    missing = get(answer(b"not found", status=404), into=untouched)
+
+    assert (came.body, target.getvalue()) == (b"", b"x" * 500_000)
+    assert (missing.status, missing.body, untouched.getvalue()) == (404, b"", b"")
+
+
+def test_a_body_written_elsewhere_is_capped_as_well() -> None:
+    target = io.BytesIO()
+
+    assert ended(answer(b"x" * 200_000), into=target, most_bytes=100_000) == ("too_large", False)
+    assert len(target.getvalue()) <= 100_000

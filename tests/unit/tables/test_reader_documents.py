@@ -5,7 +5,8 @@ import pytest
 from shared.tables.arrow import batch_to_rows
 from shared.tables.child_process import ChildFailedError
 from shared.tables.readers.batches import cut_batches
-from shared.tables.readers.documents import read_folder, read_html, read_txt
+from shared.tables.readers.documents import read_html, read_txt
+from shared.tables.readers.folder import read_folder
 from shared.tables.readers.records import ReadLimits
 from shared.tables.readers.source import Source
 
@@ -137,7 +138,7 @@ def test_what_is_no_document_is_reported_by_name(folder):
     assert [row["name"] for row in rows] == ["a.txt"]
     assert tally.unreadable == 5
     assert [row.line for row in tally.samples] == [2, 3, 4, 5, 6]
-    assert tally.samples[0].reason == "data.csv: tabular file in a folder of documents (csv)"
+    assert tally.samples[0].reason == "data.csv: tabular file (csv) among documents"
     assert tally.samples[2].reason == "empty.txt: the file is empty"
 
 

@@ -2,6 +2,8 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +12,7 @@ import pytest
 from shared.domain.columns import Column
 from shared.tables.arrow import batch_to_rows
 from shared.tables.reading import ReadLimits, Unreadable, UnreadableRow, read_file, read_folder
+from tests import files
 from tests.own_children import own_children
 
 
@@ -56,6 +59,12 @@ def test_a_file_is_read_in_a_child_that_is_gone_afterwards(path):
         ("a.ndjson", b'{"a": 1}'),
         ("a.txt", b"text"),
         ("a.html", b"<p>text"),
+        ("a.xml", b"<d><p>text</p></d>"),
+        ("a.pdf", files.pdf("text")),
+        ("a.docx", files.docx("text")),
+        ("a.xlsx", files.xlsx(S=[["a"], [1]])),
+        ("a.zip", files.zipped({"b.csv": b"a\n1\n"})),
+        ("a.image", files.image("webp")),
     ],
 )
 def test_every_format_is_reached_by_its_name(path, name, data):
@@ -65,6 +74,37 @@ def test_every_format_is_reached_by_its_name(path, name, data):
         assert sum(batch.num_rows for batch in reading.batches()) == 1
 
     assert reading.report.format == name.removeprefix("a.")
+
+
+def test_a_sheet_can_be_named(path):
+    path.write_bytes(files.xlsx(One=[["a"], [1]], Two=[["b"], [2]]))
+
+    with read_file(path, name="book", sheet="Two") as reading:
+        assert [column.name for column in reading.columns] == ["b"]
+    path.write_text("a\n1\n")
+    assert "only a workbook has sheets" in refusal(path, name="a.csv", sheet="Two").detail
+
+
+def test_what_is_unpacked_is_gone_with_the_reading_even_when_it_is_killed(path):
+    # given an archive of several megabytes, its reading not yet at its end
+    path.write_bytes(files.zipped({f"{n}.txt": b"words " * 500_000 for n in range(3)}))
+    before = set(Path(tempfile.gettempdir()).glob("apwa-read-*"))
+
+    reading = read_file(path, name="a.zip")
+    [folder] = set(Path(tempfile.gettempdir()).glob("apwa-read-*")) - before
+    assert len(list((folder / "scratch").iterdir())) == 3
+    reading.close()
+
+    assert not folder.exists()
+    assert children() == []
+
+
+def test_memory_is_bounded_for_documents_too(path):
+    path.write_bytes(files.xlsx(S=[["a"], *[[f"text number {n}" * 5] for n in range(50_000)]]))
+
+    refused = refusal(path, name="a.xlsx", limits=ReadLimits(memory_bytes=60 << 20))
+
+    assert refused.code in {"read_memory", "unreadable"}
 
 
 def test_a_folder_is_read_by_either_door(tmp_path):

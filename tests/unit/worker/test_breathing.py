@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,10 +15,9 @@ from services.worker.breathing import Breathing, unhurried
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses, which are noted and not made."""
     pauses: list[float] = []
-    real = time.sleep
     monkeypatch.setattr(breathing, "HELD_S", 0.02)
-    monkeypatch.setattr(breathing.time, "sleep", pauses.append)
-    monkeypatch.setattr(time, "really_sleep", real, raising=False)
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=pauses.append)  # of it alone
+    monkeypatch.setattr(breathing, "time", clock)
     return pauses
 
 
@@ -29,7 +29,7 @@ def run(made: Awaitable[object]) -> object:
 
 
 def hold() -> None:
-    time.really_sleep(0.05)  # type: ignore[attr-defined]
+    time.sleep(0.05)
 
 
 def test_each_step_that_holds_the_loop_is_followed_by_a_share_of_its_time(

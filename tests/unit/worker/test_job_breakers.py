@@ -40,3 +40,10 @@ def test_units_that_wish_for_other_rows_do_not_stop_the_round() -> None:
 
     assert reasons(*[wish] * 30) == [None] * 30
     assert reasons(*[wish] * 5, *[alike] * 18)[-1] is not None
+
+
+def test_ready_bodies_that_are_refused_one_by_one_do_not_stop_the_others() -> None:
+    refused = UnitEnd([Settled(0, "failed", 1, code="answer_not_ok")], [])
+    greedy = UnitEnd([Settled(0, "failed", 1, code="too_many_tokens")], [])
+
+    assert reasons(*[refused] * 30, *[greedy] * 30) == [None] * 60

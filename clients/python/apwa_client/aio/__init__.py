@@ -1,0 +1,1 @@
+"""The asynchronous client; `apwa_client/blocking` is written from it."""

@@ -1,0 +1,91 @@
+"""Records of stream and hybrid jobs: append, end, look at one."""
+
+import uuid
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from apwa_client.blocking.ways import sleep
+from apwa_client.bodies import Body, bytes_body
+from apwa_client.errors import RateLimited
+from apwa_client.objects import AppendedObject, JobObject, RecordObject, StreamObject
+from apwa_client.rows import Row, line_of, rows_of
+
+if TYPE_CHECKING:
+    from apwa_client.blocking.client import Client
+
+AT_ONCE = 500
+_BUSY_S = 2.0
+
+
+class Records:
+    """`client.records`."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    def append(
+        self, job_id: str, rows: Any, *, batch: int = AT_ONCE, wait: bool = True
+    ) -> AppendedObject:
+        """Append records from anything with rows, an endless iterator too, `batch` at a time.
+
+        While the job is too far behind, wait; with `wait=False` RateLimited is raised. A record
+        sent twice counts once. `rejected` tells the place of each among all, from 0.
+        """
+        total: AppendedObject = {
+            "accepted": 0, "duplicates": 0, "rejected": [], "rejected_total": 0,
+        }  # fmt: skip
+        source, sent = rows_of(rows), 0
+        while block := list(islice(source, batch)):
+            _add(total, self._send(job_id, block, wait=wait), sent)
+            sent += len(block)
+        return total
+
+    def end(self, job_id: str) -> JobObject:
+        """Say that no more records come; harmless when repeated."""
+        job: JobObject = self._client.request("end_records", job_id=job_id)
+        return job
+
+    def get(self, job_id: str, key: str, *, stage: str | None = None) -> RecordObject:
+        """Return one record by its key, with its outcome and output."""
+        found: RecordObject = self._client.request(
+            "get_record", job_id=job_id, key=key, stage=stage
+        )
+        return found
+
+    def stream(self, job_id: str) -> StreamObject:
+        """Return how the stream of a job stands."""
+        found: StreamObject = self._client.request("get_stream", job_id=job_id)
+        return found
+
+    def _send(self, job_id: str, block: list[Row], *, wait: bool) -> AppendedObject:
+        body, key = _lines(block), str(uuid.uuid4())
+        while True:
+            try:
+                told: AppendedObject = self._client.request(
+                    "append_records", job_id=job_id, body=body, idempotency_key=key
+                )
+            except RateLimited as behind:
+                if not wait:
+                    raise
+                pause_s = _BUSY_S if behind.retry_after_s is None else behind.retry_after_s
+            else:
+                return told
+            sleep(pause_s)
+
+
+def _lines(block: list[Row]) -> Body:
+    return bytes_body(b"".join(map(line_of, block)), "application/x-ndjson")
+
+
+def _add(total: AppendedObject, told: AppendedObject, before: int) -> None:
+    total["accepted"] += told["accepted"]
+    total["duplicates"] += told["duplicates"]
+    total["rejected_total"] += told["rejected_total"]
+    total["rejected"] += list(_placed(told, before))
+
+
+def _placed(told: AppendedObject, before: int) -> Iterator[dict[str, Any]]:
+    for item in told["rejected"]:
+        rest = {name: value for name, value in item.items() if name != "line"}
+        yield {"index": before + item["line"] - 1, **rest}

@@ -1,0 +1,1 @@
+"""Files and batches in the form of the openai package: forms, lines and errors."""

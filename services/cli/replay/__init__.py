@@ -1,0 +1,1 @@
+"""Checks a job's bundle and derives its record again: no network, no database, no model."""

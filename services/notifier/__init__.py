@@ -1,0 +1,1 @@
+"""The notifier: sends webhooks that are due, any number of it at once."""
