@@ -63,7 +63,7 @@ def test_a_unit_that_kills_its_worker_fails_alone_after_a_bounded_number_of_kill
 
 def test_a_worker_that_slept_past_its_lease_writes_nothing_any_more(stack: Stack) -> None:
     # given a worker that falls asleep with units on the way
-    units = 60
+    units = 200
     job_id = stack.submit(job_of(people(units, nap_s=0.1)))
     eventually(lambda: settled(stack, job_id) > 0, within=30, every=0.01)
     sleeper = stack.processes["worker"][0].pid

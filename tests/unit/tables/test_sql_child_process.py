@@ -46,8 +46,9 @@ def test_the_child_sees_nothing_of_the_environment(monkeypatch: pytest.MonkeyPat
     header = {"run": False, "query": "SELECT 1 AS n", "inputs": {}, "memory_bytes": 1 << 26}
     header |= {"disk_bytes": 0, "scratch": ""}
 
+    before = set(own_children())  # of whatever ran in this process
     with start_child("shared.tables.sql_child", header, ChildLimits(1 << 30, 30)) as child:
-        (process,) = own_children()
+        (process,) = set(own_children()) - before
         environment = process.environ()
         child.close_input()
         child.read()
