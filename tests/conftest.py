@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 from services.cli.embedded.datastores import Datastores
-from services.cli.migrate import migrate
 from shared.database.engine import connect
 from shared.settings import Settings, load_settings
+from tests.databases import Databases
 from tests.stack import Stack
 
 os.environ.pop("APWA_DATABASE_URL", None)
@@ -27,14 +27,17 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datastores]:
     found.stop()
 
 
+@pytest.fixture(scope="session")
+def databases(stores: Datastores) -> Databases:
+    """Migrated databases on the session's server."""
+    return Databases(stores)
+
+
 @pytest.fixture
-def settings(stores: Datastores) -> Settings:
+def settings(stores: Datastores, databases: Databases) -> Iterator[Settings]:
     """Settings that point at an empty, migrated database."""
-    made = load_settings(
-        {"APWA_DATABASE_URL": stores.create_database(), "APWA_REDIS_URL": stores.redis_url}
-    )
-    migrate(made)
-    return made
+    with databases.lend() as url:
+        yield load_settings({"APWA_DATABASE_URL": url, "APWA_REDIS_URL": stores.redis_url})
 
 
 @pytest.fixture
@@ -47,17 +50,18 @@ def database(settings: Settings) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def make_stack(
-    stores: Datastores, tmp_path_factory: pytest.TempPathFactory
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Stack]]:
     """A function that makes stacks with their own database and Valkey; all are ended after."""
     made: list[Stack] = []
 
     def make(**extra: Any) -> Stack:
         folder: Path = tmp_path_factory.mktemp("stack")
-        stack = Stack(folder, stores.create_database(), extra=extra)
+        stack = Stack(folder, databases.make(), extra=extra)
         made.append(stack)
         return stack
 
     yield make
     for stack in made:
         stack.stop()
+        databases.drop(stack.database_url)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.cli.embedded.datastores import Datastores
+from tests.databases import Databases
 from tests.eventually import eventually
 from tests.packages.install import own_package
 from tests.stack import Stack
@@ -16,14 +16,15 @@ WHOLE = {"api": 1, "planner": 1, "collector": 1, "worker": 2}
 
 @pytest.fixture(scope="package")
 def shared_stack(
-    stores: Datastores, tmp_path_factory: pytest.TempPathFactory, own_package: str
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory, own_package: str
 ) -> Iterator[Stack]:
     """A stack with the stranger's package, shards of ten units, and small chunks."""
     extra = {"APWA_SHARD_SIZE": "10", "APWA_CHUNK_BYTES": "1000"}
-    made = Stack(tmp_path_factory.mktemp("faults"), stores.create_database(), extra=extra)
-    made.environ["PYTHONPATH"] = own_package
-    yield made
-    made.stop()
+    with databases.lend() as url:
+        made = Stack(tmp_path_factory.mktemp("faults"), url, extra=extra)
+        made.environ["PYTHONPATH"] = own_package
+        yield made
+        made.stop()
 
 
 @pytest.fixture
