@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -48,20 +49,27 @@ def database(settings: Settings) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def make_stack(
     databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Stack]]:
-    """A function that makes stacks with their own database and Valkey; all are ended after."""
-    made: list[Stack] = []
+    """A function that makes stacks with their own database and Valkey, ended with the test."""
+    with ExitStack() as made:
+        yield partial(_make_stack, made, databases, tmp_path_factory)
 
-    def make(**extra: Any) -> Stack:
-        folder: Path = tmp_path_factory.mktemp("stack")
-        stack = Stack(folder, databases.make(), extra=extra)
-        made.append(stack)
-        return stack
 
-    yield make
-    for stack in made:
-        stack.stop()
-        databases.drop(stack.database_url)
+@pytest.fixture(scope="module")
+def make_module_stack(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Stack]]:
+    """The same, for stacks that all tests of a module use."""
+    with ExitStack() as made:
+        yield partial(_make_stack, made, databases, tmp_path_factory)
+
+
+def _make_stack(
+    made: ExitStack, databases: Databases, folders: pytest.TempPathFactory, **extra: Any
+) -> Stack:
+    stack = Stack(folders.mktemp("stack"), made.enter_context(databases.lend()), extra=extra)
+    made.callback(stack.stop)
+    return stack

@@ -36,8 +36,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return stack_with(make_stack, model, APWA_CHAT_MAX_OUTPUT_TOKENS="500")
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+    return stack_with(make_module_stack, model, APWA_CHAT_MAX_OUTPUT_TOKENS="500")
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return make_stack(
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+    return make_module_stack(
         OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake",
         APWA_CHUNK_BYTES="1000",
     ).start_all(workers=1)  # fmt: skip

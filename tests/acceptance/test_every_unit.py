@@ -85,8 +85,8 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(make_stack: Callable[..., Stack], own_package: str) -> Ran:
-    stack = make_stack(APWA_SHARD_SIZE="2")
+def ran(make_module_stack: Callable[..., Stack], own_package: str) -> Ran:
+    stack = make_module_stack(APWA_SHARD_SIZE="2")
     for role in ("api", "planner", "collector"):
         stack.start(role)
     stack.start("worker", 2, PYTHONPATH=own_package)

@@ -62,8 +62,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return stack_with(make_stack, model, APWA_SHARD_SIZE="10")
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+    return stack_with(make_module_stack, model, APWA_SHARD_SIZE="10")
 
 
 @pytest.mark.parametrize("capability", ["llm", "agent"])

@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel, notes: Path) -> Stack:
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel, notes: Path) -> Stack:
     """One worker with an MCP server behind a pipe, and one that is never there."""
     server = {
         "command": sys.executable, "args": ["-m", "tests.mcp_notes"], "cwd": str(ROOT),
@@ -42,7 +42,7 @@ def stack(make_stack: Callable[..., Stack], model: FakeModel, notes: Path) -> St
         "tools": ["lookup", "write", "crash"],
     }  # fmt: skip
     gone = {"command": "/no/such/program"}
-    made = make_stack(
+    made = make_module_stack(
         OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake",
         APWA_MCP_SERVERS=json.dumps({"notes": server, "gone": gone}),
     ).start_all(workers=1)  # fmt: skip

@@ -30,9 +30,9 @@ ON_LOOP = {"cancel": ("failed", "capability_error", 1)}
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], own_package: str) -> Stack:
+def stack(make_module_stack: Callable[..., Stack], own_package: str) -> Stack:
     """Only the workers have the package."""
-    made = make_stack(APWA_WORKER_PROCESSES="2", APWA_SHARD_SIZE="20")
+    made = make_module_stack(APWA_WORKER_PROCESSES="2", APWA_SHARD_SIZE="20")
     for role in ("api", "planner", "collector"):
         made.start(role)
     made.start("worker", PYTHONPATH=own_package)

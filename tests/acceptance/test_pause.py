@@ -14,9 +14,9 @@ UNITS = 300
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], own_package: str) -> Stack:
+def stack(make_module_stack: Callable[..., Stack], own_package: str) -> Stack:
     """Two workers with the stranger's package, and shards that outlive a heartbeat."""
-    made = make_stack(APWA_SHARD_SIZE="30", APWA_LEASE_S="2")
+    made = make_module_stack(APWA_SHARD_SIZE="30", APWA_LEASE_S="2")
     made.environ["PYTHONPATH"] = own_package
     return made.start_all(workers=2)
 

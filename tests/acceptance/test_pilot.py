@@ -15,8 +15,8 @@ UNITS, PILOT = 500, 20
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], own_package: str) -> Stack:
-    made = make_stack(APWA_SHARD_SIZE="30")
+def stack(make_module_stack: Callable[..., Stack], own_package: str) -> Stack:
+    made = make_module_stack(APWA_SHARD_SIZE="30")
     made.environ["PYTHONPATH"] = own_package
     return made.start_all(workers=2)
 

@@ -27,8 +27,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return planning_stack(make_stack, model)
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+    return planning_stack(make_module_stack, model)
 
 
 @pytest.fixture(autouse=True)

@@ -26,9 +26,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
     endpoints = {name: {"base_url": model.base_url, "model": name} for name in ("large", "small")}
-    return planning_stack(make_stack, model, APWA_ENDPOINTS=json.dumps(endpoints))
+    return planning_stack(make_module_stack, model, APWA_ENDPOINTS=json.dumps(endpoints))
 
 
 @pytest.mark.parametrize(

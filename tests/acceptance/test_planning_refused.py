@@ -37,20 +37,22 @@ def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel, planner: FakeModel) -> Stack:
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel, planner: FakeModel) -> Stack:
     """A planner with an endpoint of its own, and nobody to take over."""
     endpoints = {"planner": {"base_url": planner.base_url, "model": "large"}}
-    return planning_stack(make_stack, model, APWA_ENDPOINTS=json.dumps(endpoints))
+    return planning_stack(make_module_stack, model, APWA_ENDPOINTS=json.dumps(endpoints))
 
 
 @pytest.fixture(scope="module")
-def with_fallback(make_stack: Callable[..., Stack], model: FakeModel, planner: FakeModel) -> Stack:
+def with_fallback(
+    make_module_stack: Callable[..., Stack], model: FakeModel, planner: FakeModel
+) -> Stack:
     """The same with a fallback; the two name each other."""
     endpoints = {
         "planner": {"base_url": planner.base_url, "model": "large", "fallback": "spare"},
         "spare": {"base_url": model.base_url, "model": "small", "fallback": "planner"},
     }
-    return planning_stack(make_stack, model, APWA_ENDPOINTS=json.dumps(endpoints))
+    return planning_stack(make_module_stack, model, APWA_ENDPOINTS=json.dumps(endpoints))
 
 
 @pytest.fixture(autouse=True)

@@ -48,8 +48,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return stack_with(make_stack, model)
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+    return stack_with(make_module_stack, model)
 
 
 def test_a_tool_the_project_does_not_list_is_refused_at_the_door(stack: Stack) -> None:

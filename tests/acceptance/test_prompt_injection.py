@@ -48,9 +48,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
     """Two workers at that endpoint."""
-    return make_stack(
+    return make_module_stack(
         OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake"
     ).start_all(workers=2)
 

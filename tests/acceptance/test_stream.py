@@ -39,9 +39,9 @@ ERASED = "SELECT erased_at FROM jobs WHERE id = %s"
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
+def stack(make_module_stack: Callable[..., Stack]) -> Stack:
     """Two workers, and shards so small that a worker always holds some."""
-    return make_stack(
+    return make_module_stack(
         APWA_STREAM_SHARD_ROWS="20", APWA_STREAM_MAX_AGE_S="0.2", APWA_LEASE_S="2"
     ).start_all(workers=2)
 

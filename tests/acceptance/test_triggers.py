@@ -39,8 +39,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return make_stack(
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+    return make_module_stack(
         OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake",
         APWA_WEBHOOK_LOOPBACK="true", APWA_NOTIFIER_POLL_S="0.2", APWA_STREAM_MAX_AGE_S="0.1",
     ).start_all(workers=1)  # fmt: skip

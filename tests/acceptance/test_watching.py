@@ -71,8 +71,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return make_stack(
+def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
+    return make_module_stack(
         OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake",
         APWA_SHARD_SIZE="50", APWA_API_STREAMS=str(STREAMS), APWA_API_STREAM_POLL_S="0.1",
         APWA_API_STREAM_HEARTBEAT_S="0.3", APWA_LOG_LEVEL="DEBUG",

@@ -33,8 +33,8 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
-    return make_stack(
+def stack(make_module_stack: Callable[..., Stack]) -> Stack:
+    return make_module_stack(
         APWA_WEBHOOK_LOOPBACK="true", APWA_WEBHOOK_RETRIES_S="0,0.2,0.2,0.2",
         APWA_WEBHOOK_BATCH_S="0.3", APWA_WEBHOOK_WALL_S="2", APWA_NOTIFIER_POLL_S="0.2",
         APWA_SHARD_SIZE="10",

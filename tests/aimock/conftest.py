@@ -23,7 +23,9 @@ def aimock(running_aimock: Aimock) -> Aimock:
 
 
 @pytest.fixture(scope="module")
-def make_mocked(make_stack: Callable[..., Stack], running_aimock: Aimock) -> Callable[..., Stack]:
+def make_mocked(
+    make_module_stack: Callable[..., Stack], running_aimock: Aimock
+) -> Callable[..., Stack]:
     """A function that starts all services with aimock as their model."""
 
     def start(**extra: Any) -> Stack:
@@ -32,7 +34,7 @@ def make_mocked(make_stack: Callable[..., Stack], running_aimock: Aimock) -> Cal
             "OPENAI_API_KEY": KEY,
             "APWA_MODEL": "mocked",
         }
-        return make_stack(**{**model, **extra}).start_all(workers=2)
+        return make_module_stack(**{**model, **extra}).start_all(workers=2)
 
     return start
 

@@ -20,8 +20,8 @@ GUIDE = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
-    return make_stack(APWA_STREAM_MAX_AGE_S="0.2", APWA_WEBHOOK_LOOPBACK="true").start_all(
+def stack(make_module_stack: Callable[..., Stack]) -> Stack:
+    return make_module_stack(APWA_STREAM_MAX_AGE_S="0.2", APWA_WEBHOOK_LOOPBACK="true").start_all(
         workers=1
     )
 

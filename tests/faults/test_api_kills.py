@@ -29,9 +29,9 @@ LATEST_S = 0.25  # after the api answers again it lives at most this long
 
 
 @pytest.fixture(scope="module")
-def api(make_stack: Callable[..., Stack]) -> Stack:
+def api(make_module_stack: Callable[..., Stack]) -> Stack:
     """A stack of an api alone, once a worker told what it can: what is stored stays as it is."""
-    stack = make_stack()
+    stack = make_module_stack()
     stack.start("api")
     stack.start("worker")
     eventually(stack.is_ready, within=90)

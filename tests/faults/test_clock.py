@@ -33,11 +33,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], own_package: str, model: FakeModel) -> Stack:
+def stack(make_module_stack: Callable[..., Stack], own_package: str, model: FakeModel) -> Stack:
     """A stack whose processes disagree on the time by up to four hours."""
     wrong = str(Path(__file__).parent / "wrong_clock")
     path = os.pathsep.join([wrong, own_package])
-    made = make_stack(PYTHONPATH=path, APWA_SHARD_SIZE="2", **model_settings(model))
+    made = make_module_stack(PYTHONPATH=path, APWA_SHARD_SIZE="2", **model_settings(model))
     made.start("api")
     for role, offsets in CLOCKS.items():
         for offset in offsets:

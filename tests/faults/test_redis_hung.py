@@ -33,10 +33,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack], own_package: str, model: FakeModel) -> Stack:
+def stack(make_module_stack: Callable[..., Stack], own_package: str, model: FakeModel) -> Stack:
     """A stack with a Redis of its own and the stranger's package."""
     extra = {"PYTHONPATH": own_package, "APWA_SHARD_SIZE": "10", **model_settings(model)}
-    return make_stack(**extra).start_all(workers=2)
+    return make_module_stack(**extra).start_all(workers=2)
 
 
 def test_a_hung_redis_slows_jobs_and_refuses_none(stack: Stack, model: FakeModel) -> None:

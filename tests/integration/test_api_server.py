@@ -15,8 +15,8 @@ JOB = {"goal": "Redact all personal data", "inputs": {"tickets": {"rows": [{"id"
 
 
 @pytest.fixture(scope="module")
-def stack(make_stack: Callable[..., Stack]) -> Stack:
-    made = make_stack()
+def stack(make_module_stack: Callable[..., Stack]) -> Stack:
+    made = make_module_stack()
     made.start("api")
     eventually(made.is_ready, within=90)
     return made
