@@ -34,7 +34,7 @@ layers: setup
 	$(BIN)/lint-imports
 
 tests: setup
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 AIMOCK := 1.43.0
 AIMOCK_THERE := .aimock/$(AIMOCK)

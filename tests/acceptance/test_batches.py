@@ -20,7 +20,7 @@ from shared.actions.keys import create_key
 from shared.database import keys
 from shared.database.engine import connect
 from shared.domain.ids import new_id
-from tests.acceptance.test_model_work import stack_with
+from tests.acceptance.model_work.test_model_work import stack_with
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.stack import ROOT, Stack

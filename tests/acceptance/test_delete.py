@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.acceptance.test_model_work import llm_plan
+from tests.acceptance.model_work.test_model_work import llm_plan
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.stack import Stack

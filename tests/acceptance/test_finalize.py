@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.commands.work import app as work
-from tests.acceptance.test_model_work import llm_plan, tickets
+from tests.acceptance.model_work.test_model_work import llm_plan, tickets
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.faults.accounts import settled

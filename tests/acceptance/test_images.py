@@ -11,7 +11,7 @@ from shared.database.engine import connect
 from shared.llm.abilities import Abilities
 from shared.llm.endpoints import endpoints_of
 from shared.settings import load_settings
-from tests.acceptance.test_model_work import OUTPUT, stack_with
+from tests.acceptance.model_work.test_model_work import OUTPUT, stack_with
 from tests.fake_llm.process import FakeModel
 from tests.fake_llm.prompt import image_hash
 from tests.pictures import data_url, picture

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.test_model_work import OUTPUT, llm_plan
+from tests.acceptance.model_work.test_model_work import OUTPUT, llm_plan
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.stack import SECRET_KEY, Stack

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_model_work import OUTPUT, stack_with, tickets
+from tests.acceptance.model_work.test_model_work import OUTPUT, stack_with, tickets
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.stack import ROOT, Stack

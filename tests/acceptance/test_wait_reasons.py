@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.test_model_work import llm_plan, stack_with, tickets
+from tests.acceptance.model_work.test_model_work import llm_plan, stack_with, tickets
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.stack import Stack

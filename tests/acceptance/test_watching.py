@@ -27,7 +27,7 @@ from tests.acceptance.forged_bundle import (
     places,
     twice,
 )
-from tests.acceptance.test_model_work import OUTPUT, llm_plan, tickets
+from tests.acceptance.model_work.test_model_work import OUTPUT, llm_plan, tickets
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.stack import ROOT, Stack

@@ -1,18 +1,13 @@
 """A model's plan before it runs: edited, approved by its hash, and tried on a few rows first."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
 from tests.acceptance.planning import (
-    alone,
     has_status,
     job,
     plan_of,
     planning_calls,
-    planning_stack,
     working_calls,
 )
 from tests.fake_llm.process import FakeModel
@@ -20,23 +15,6 @@ from tests.stack import Answer, Stack
 
 GOAL = "Say what each of the tickets is about."
 ROWS, PILOT = 5_000, 20
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    with FakeModel(tmp_path_factory.mktemp("model")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return planning_stack(make_module_stack, model)
-
-
-@pytest.fixture(autouse=True)
-def _alone(stack: Stack, model: FakeModel) -> Iterator[None]:
-    with alone(stack, model):
-        yield
 
 
 def approve(stack: Stack, job_id: str, tag: str) -> Answer:

@@ -2,10 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
-
-import pytest
 
 from tests.fake_llm.answers import FORBIDDEN_TOOL
 from tests.fake_llm.journal import Call
@@ -38,21 +35,6 @@ ORDERS = (
 )
 _MARK = re.compile(r"<\s*([/\\]?)\s*(data|unit)\b[^>]*>", re.IGNORECASE)
 _CONTROL = re.compile(r"<\s*[|｜]|</?(?:s|tool_call)\s*>|\[/?(?:INST|TOOL_CALLS)\]", re.IGNORECASE)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    """An endpoint that writes down whole requests."""
-    with FakeModel(tmp_path_factory.mktemp("model"), keep_requests=True) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    """Two workers at that endpoint."""
-    return make_module_stack(
-        OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake"
-    ).start_all(workers=2)
 
 
 def hostile_rows(more: str = "", times: int = 1) -> list[dict[str, Any]]:

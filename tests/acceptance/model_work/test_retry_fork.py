@@ -1,30 +1,14 @@
 """A final job is retried or forked: only what failed, or what is new, is asked of the model."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
-from tests.acceptance.test_model_work import llm_plan, tickets
+from tests.acceptance.model_work.test_model_work import llm_plan, tickets
 from tests.fake_llm.process import FakeModel
 from tests.stack import Answer, Stack
 
 BROKEN = (3, 7)  # the endpoint answers 400
 REFUSED = 11
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    with FakeModel(tmp_path_factory.mktemp("model")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return make_module_stack(
-        OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake",
-    ).start_all(workers=2)  # fmt: skip
 
 
 def counted(**stage: Any) -> dict[str, Any]:

@@ -1,33 +1,14 @@
 """What the linter finds goes back to the planner, all at once and a bounded number of times."""
 
-from collections.abc import Callable, Iterator
-
 import pytest
 
-from tests.acceptance.planning import alone, job, planned, planning_calls, planning_stack
+from tests.acceptance.planning import job, planned, planning_calls
 from tests.fake_llm.process import FakeModel
 from tests.stack import Stack
 
 FIVE = [
     "unknown_capability", "unknown_column", "unknown_placeholder", "unknown_table", "unused_stage",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    with FakeModel(tmp_path_factory.mktemp("model")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return planning_stack(make_module_stack, model)
-
-
-@pytest.fixture(autouse=True)
-def _alone(stack: Stack, model: FakeModel) -> Iterator[None]:
-    with alone(stack, model):
-        yield
 
 
 def test_five_findings_go_back_in_one_turn_and_a_good_plan_comes(

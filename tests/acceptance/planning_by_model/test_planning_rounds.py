@@ -1,18 +1,15 @@
 """Later rounds are planned from what the former came to, and end when they only repeat it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.acceptance.planning import (
     TICKETS,
-    alone,
     job,
     plan_of,
     planning_calls,
-    planning_stack,
     working_calls,
 )
 from tests.fake_llm.process import FakeModel
@@ -20,23 +17,6 @@ from tests.stack import Stack
 
 GOAL = "Answer the tickets in several rounds."
 REFUSED, WRONG = "refusal*1", "schema*3"  # the first time only: an answer and its two repairs
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    with FakeModel(tmp_path_factory.mktemp("model")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return planning_stack(make_module_stack, model)
-
-
-@pytest.fixture(autouse=True)
-def _alone(stack: Stack, model: FakeModel) -> Iterator[None]:
-    with alone(stack, model):
-        yield
 
 
 def tickets_with(faults: list[str], series: int) -> list[dict[str, Any]]:

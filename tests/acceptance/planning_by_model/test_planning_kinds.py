@@ -1,41 +1,19 @@
 """Goals for task parallelism, replication and hierarchies: what the plan and result look like."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
-
-import pytest
 
 from tests.acceptance.planning import (
     TICKETS,
-    alone,
     job,
     plan_of,
     planning_calls,
-    planning_stack,
     working_calls,
 )
 from tests.fake_llm.process import FakeModel
 from tests.stack import Stack
 
 MARKERS = [f"marker-{row['id']:04}" for row in TICKETS]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    with FakeModel(tmp_path_factory.mktemp("model")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return planning_stack(make_module_stack, model)
-
-
-@pytest.fixture(autouse=True)
-def _alone(stack: Stack, model: FakeModel) -> Iterator[None]:
-    with alone(stack, model):
-        yield
 
 
 def run(stack: Stack, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,39 +1,16 @@
 """Planning by a model; the fake one writes plans only from what it parses out of the prompt."""
 
-from collections.abc import Callable, Iterator
-
-import pytest
-
 from tests.acceptance.planning import (
     TICKETS,
     TOOLS,
-    alone,
     job,
     plan_of,
     planned,
     planning_calls,
-    planning_stack,
 )
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.stack import Stack
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    with FakeModel(tmp_path_factory.mktemp("model")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return planning_stack(make_module_stack, model)
-
-
-@pytest.fixture(autouse=True)
-def _alone(stack: Stack, model: FakeModel) -> Iterator[None]:
-    with alone(stack, model):
-        yield
 
 
 def test_one_sentence_and_a_table_become_a_plan_and_a_succeeded_job(

@@ -1,7 +1,7 @@
 """One sentence over many rows: every row is worked once, and the planner's prompt stays small."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -9,7 +9,6 @@ from tests.acceptance.planning import (
     has_status,
     plan_of,
     planning_calls,
-    planning_stack,
     working_calls,
 )
 from tests.fake_llm.process import FakeModel
@@ -17,17 +16,6 @@ from tests.stack import Stack
 
 ROWS = 10_000
 SMALL, LARGE = 1_000, 1_000_000
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    with FakeModel(tmp_path_factory.mktemp("model")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    return planning_stack(make_module_stack, model)
 
 
 @pytest.fixture
