@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from services.cli.commands.work import app as work
 from tests.acceptance.model_work.test_model_work import llm_plan, tickets
+from tests.acceptance.planning import alone
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.faults.accounts import settled
@@ -19,21 +20,33 @@ RECORDS = """SELECT count(*) FROM events WHERE job_id = %s AND type = 'job.finis
 RUNNING = "SELECT count(*) FROM shards WHERE job_id = %s AND status = 'running'"
 
 
-@pytest.fixture
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
-    with FakeModel(tmp_path_factory.mktemp("model"), latency_ms={"fixed": 300}) as made:
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeModel]:
+    with FakeModel(tmp_path_factory.mktemp("model")) as made:
         yield made
 
 
-@pytest.fixture
-def stack(make_stack: Callable[..., Stack], model: FakeModel) -> Stack:
-    """One worker that makes four calls at once."""
-    made: Stack = make_stack(
-        OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake",
+@pytest.fixture(scope="module")
+def running_stack(make_module_stack: Callable[..., Stack], endpoint: FakeModel) -> Stack:
+    return make_module_stack(
+        OPENAI_BASE_URL=endpoint.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake",
         APWA_SHARD_SIZE="10", APWA_LOOP_CONCURRENCY="4",
     ).start_all(workers=1)  # fmt: skip
-    yield made
-    made.stop()
+
+
+@pytest.fixture
+def model(endpoint: FakeModel) -> FakeModel:
+    """An endpoint that takes 300 ms and has nothing in its journal."""
+    endpoint.change(latency_ms={"fixed": 300})
+    endpoint.forget()
+    return endpoint
+
+
+@pytest.fixture
+def stack(running_stack: Stack, model: FakeModel) -> Iterator[Stack]:
+    """One worker that makes four calls at once; no job is left to the next test."""
+    with alone(running_stack, model):
+        yield running_stack
 
 
 def answered(model: FakeModel) -> Counter[str]:
@@ -119,12 +132,12 @@ def test_calls_that_do_not_end_are_cut_off_after_the_time_to_settle(
     assert ledger(job) == (4, 0, 4)
     eventually(lambda: model.stats()["in_flight"] == 0, within=10)
     assert not any(call.answered for call in model.calls())
-    stack.stop()
 
 
 def test_cancelling_aborts_the_calls_in_flight(stack: Stack, model: FakeModel) -> None:
     # given a job all of whose calls take a minute
     model.change(latency_ms={"fixed": 60_000})
+    before = model.stats()["calls"]
     job_id = stack.submit({"plan": llm_plan(), "inputs": tickets(UNITS)})
     eventually(lambda: model.stats()["in_flight"] == 4, within=30)
 
@@ -133,7 +146,7 @@ def test_cancelling_aborts_the_calls_in_flight(stack: Stack, model: FakeModel) -
     eventually(lambda: model.stats()["in_flight"] == 0, within=10)
     job = stack.wait(job_id, within=20)
     assert job["status"] == "cancelled"
-    assert model.stats()["calls"] == 4
+    assert model.stats()["calls"] == before + 4
     assert [call.answered for call in model.calls()] == [False] * 4
 
 
@@ -141,6 +154,7 @@ def test_all_work_is_paused_by_an_operator_and_goes_on(
     stack: Stack, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a job under way
+    before = model.stats()["calls"]
     monkeypatch.setenv("APWA_DATABASE_URL", stack.environ["APWA_DATABASE_URL"])
     monkeypatch.setenv("APWA_REDIS_URL", stack.environ["APWA_REDIS_URL"])
     job_id = stack.submit({"plan": llm_plan(), "inputs": tickets(60)})
@@ -161,7 +175,7 @@ def test_all_work_is_paused_by_an_operator_and_goes_on(
     assert CliRunner().invoke(work, ["resume", "--project", "default"]).exit_code == 0
     other = stack.scalar("SELECT max(seen_at) FROM workers")
     eventually(lambda: stack.scalar("SELECT max(seen_at) FROM workers") > other, within=10)
-    assert model.stats()["calls"] == made == answered(model).total()
+    assert model.stats()["calls"] == made == before + answered(model).total()
     assert stack.get(f"/v1/jobs/{waits}").json["status"] == "queued"
     assert CliRunner().invoke(work, ["resume"]).exit_code == 0
     assert stack.wait(job_id, within=60)["status"] == "succeeded"
