@@ -473,7 +473,8 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if settings.api_url and not settings.api_key:
         problems.append("APWA_API_KEY: must be set when APWA_API_URL is")
-    if any(len(key) < LEAST_KEY_CHARS for key in settings.secret_keys.split(",") if key.strip()):
+    keys = [key.strip() for key in settings.secret_keys.split(",")]  # as SecretBox takes them
+    if any(0 < len(key) < LEAST_KEY_CHARS for key in keys):
         problems.append(f"APWA_SECRET_KEYS: each key must have {LEAST_KEY_CHARS} characters")
     problems += _delay_problems(settings)
     problems += _network_problems("metrics_networks", settings.metrics_networks)

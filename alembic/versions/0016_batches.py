@@ -18,7 +18,6 @@ ALTER TABLE tables ADD CONSTRAINT tables_kind_check
 CREATE TABLE batches (
   id text PRIMARY KEY,
   project_id text NOT NULL REFERENCES projects,
-  key_id text,
   job_id text UNIQUE REFERENCES jobs ON DELETE CASCADE,
   input_file_id text NOT NULL,
   table_id text,
@@ -28,7 +27,6 @@ CREATE TABLE batches (
   metadata jsonb,
   errors jsonb,
   total bigint NOT NULL,
-  outputs_keep_s double precision,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   cancelling_at timestamptz,
   CONSTRAINT batch_runs_or_says_why_not CHECK ((job_id IS NULL) = (errors IS NOT NULL))

@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from flask import g, request
 
 from services.api import view_access
-from services.api.problems import Problem
+from services.api.problems import Problem, missing_scope
 from services.api.wired import wired
 from shared.actions.actor import Actor
 from shared.actions.keys import hash_of
@@ -43,7 +43,7 @@ def needs(
             else:
                 g.actor = _actor_of_request()
             if scope is not None and not g.actor.may(scope):
-                raise Problem(403, "missing_scope", f"This needs a key with the scope {scope}.")
+                raise missing_scope(scope)
             return route(*args, **kwargs)
 
         guarded.needs_scope = scope  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from flask import request
 from werkzeug.exceptions import ClientDisconnected
 
 from services.api import strict_json
-from services.api.problems import Problem
+from services.api.problems import Problem, invalid
 from services.api.wired import wired
 
 _BLOCK = 1 << 16
@@ -26,6 +26,14 @@ def optional_json_body() -> tuple[bytes, Any]:
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return b"", {}
     return json_body()
+
+
+def no_fields() -> bytes:
+    """Return the raw body of an action that takes no fields: nothing, or ``{}``; 422 else."""
+    raw, document = optional_json_body()
+    if document != {}:
+        raise invalid("", "This action takes no fields.")
+    return raw
 
 
 def require_media_type(*allowed: str) -> str:

@@ -1,12 +1,13 @@
 """Rows as json pages or as streamed jsonl, csv and parquet: which, and how they are sent."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from flask import Response, request
 
 from services.api import query
+from services.api.long_answer import begun
 from services.api.problems import Problem, invalid
 from shared.domain.columns import Column
 from shared.tables.writers.delimited import write_csv
@@ -38,8 +39,7 @@ def stream(
 ) -> Response:
     """Return a response that writes the rows as they are read, in constant memory."""
     pieces = _encode(_groups(rows), columns, format_)
-    first = next(pieces, b"")  # what goes wrong at the start is still an answer, not a torn stream
-    response = Response(chain([first], pieces), content_type=_content_type(format_))
+    response = Response(begun(pieces), content_type=_content_type(format_))
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}.{format_}"'
     return response
 

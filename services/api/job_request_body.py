@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import g
-from marshmallow import ValidationError
 
 from services.api.bodies import json_body, require_media_type
 from services.api.request_id import traceparent
 from services.api.schemas.job_request import JobRequestSchema
-from services.api.schemas.strict import problems_of_messages
+from services.api.schemas.strict import loaded
 from services.api.uploads import MULTIPART, NO_JOB, multipart
 from services.api.workflow_body import read_workflow_run, request_of_run
 from shared.actions.job_request import (
@@ -52,10 +51,7 @@ def read_job_work(document: Any, files: dict[str, list[UploadedFile]]) -> JobReq
     """Return the request, or the run of a workflow that nobody has looked for yet."""
     if document is NO_JOB:
         raise Invalid([FieldProblem("/job", "Send a part job with the JSON of the job.")])
-    try:
-        data = _SCHEMA.load(document)
-    except ValidationError as error:
-        raise Invalid(problems_of_messages(error.messages)) from error
+    data = loaded(_SCHEMA, document)
     if data["workflow"] is not None:
         inputs = read_inputs(data["inputs"], files)
         return read_workflow_run(document, data, inputs, _webhook(data["webhook"]))

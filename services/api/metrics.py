@@ -15,6 +15,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from services.api.request_id import METHODS
 from shared.database.engine import Connection, Engine, SQLAlchemyError
 from shared.database.metrics import (
     FINAL_STATES,
@@ -30,7 +31,6 @@ from shared.log import get_logger
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the lines for nothing
 SLOW_TIMES = 12  # what is dear is asked so many times less often
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 T = TypeVar("T")
 
 
@@ -56,7 +56,7 @@ class Metrics:
     def count(self, response: Response) -> Response:
         """Count an answer, by the route's template: what clients made up is one route."""
         route = request.url_rule.rule if request.url_rule else "unmatched"
-        method = request.method if request.method in _METHODS else "other"
+        method = request.method if request.method in METHODS else "other"
         self._requests.labels(method, route, str(response.status_code)).inc()
         started = g.get("started")
         if started is not None:

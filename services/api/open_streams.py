@@ -14,6 +14,7 @@ from shared.domain.quota import is_over
 RETRY_AFTER_S = 10
 UNANSWERED_MS = 30_000  # what is sent to a host that vanished counts as lost after this
 _GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it, macOS does not
 _STEP_S = 0.5  # after which a stop is seen at the latest
 
 
@@ -84,8 +85,8 @@ class Listener:
         if isinstance(found, socket.socket):
             self._poll = select.poll()
             self._poll.register(found.fileno(), _GONE)
-            if found.family in (socket.AF_INET, socket.AF_INET6):
-                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
+            if _USER_TIMEOUT and found.family in (socket.AF_INET, socket.AF_INET6):
+                found.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, UNANSWERED_MS)
 
     def gone_within(self, seconds: float) -> bool:
         """Wait; True as soon as the client has hung up."""

@@ -2,7 +2,7 @@
 
 from services.api import query
 from services.api.auth import actor
-from services.api.problems import Problem, not_found
+from services.api.problems import missing_scope, not_found
 from services.api.wired import wired
 from shared.actions.actor import SYSTEM
 from shared.actions.refusals import FieldProblem, NotFound
@@ -17,6 +17,14 @@ def project_asked(given: dict[str, str]) -> str | None:
     project_id = query.require_id(given["project"], "prj", "project")
     with wired().engine.connect() as connection:
         return require_project(connection, project_id, "/query/project")
+
+
+def project_looked_at(given: dict[str, str]) -> str | None:
+    """Return whose records to show: an operator's key that names no project sees all (None)."""
+    project_id = project_asked(given)
+    if project_id is None and not actor().may(SYSTEM):
+        return actor().project_id
+    return project_id
 
 
 def require_project(connection: Connection, project_id: str | None, pointer: str) -> str:
@@ -38,5 +46,4 @@ def require_visible(project_id: str) -> None:
 def require_operator() -> None:
     """Answer 403 unless the key has the scope `system`."""
     if not actor().may(SYSTEM):
-        detail = f"This needs a key with the scope {SYSTEM}."
-        raise Problem(403, "missing_scope", detail)
+        raise missing_scope(SYSTEM)

@@ -73,6 +73,11 @@ def not_found(what: str) -> Problem:
     return Problem(404, "not_found", f"There is no such {what}.")
 
 
+def missing_scope(scope: str) -> Problem:
+    """Return 403 for a key that may not do this."""
+    return Problem(403, "missing_scope", f"This needs a key with the scope {scope}.")
+
+
 def install(app: Flask) -> None:
     """Answer whatever is raised in a request with a problem."""
     app.register_error_handler(Problem, _answer)

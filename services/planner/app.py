@@ -5,7 +5,7 @@ import socket
 import threading
 
 from services.planner import tasks
-from services.planner.cut_stream import cut_due_streams
+from services.planner.cut_stream import cut_stream, due_streams
 from services.planner.dispatch_job import dispatch_due
 from services.planner.plan_job import Planner, plan_job
 from services.planner.waits_for_input import waits_for_input
@@ -44,8 +44,8 @@ def main() -> None:
         idle_in_transaction_s=settings.lease_s,
     )  # fmt: skip
     celery = make_app("planner", settings.redis_url, threads=2, grace_s=settings.stop_grace_s)
-    plan_inbox, model_inbox, dispatch_inbox, timer = Inbox(), Inbox(), Inbox(), Inbox()
-    fetch_inbox = Inbox()
+    plan_inbox, model_inbox, fetch_inbox = Inbox(), Inbox(), Inbox()
+    dispatch_inbox, stream_inbox = Inbox(), Inbox()
     stopping = threading.Event()
     ringer, canary = Ringer(celery), Canary(settings.redis_url)
     planner = Planner(
@@ -84,8 +84,17 @@ def main() -> None:
             get_logger().warning("redis_came_back_empty", shards_due_again=forgotten)
         dispatch_due(engine, celery, settings)
 
-    def cut_streams() -> None:
-        cut_due_streams(engine, settings, ring_dispatch=dispatch_inbox.put)
+    def cut_rung(job_id: str) -> None:
+        try:
+            if cut_stream(engine, settings, job_id):
+                dispatch_inbox.put(job_id)
+        except Exception as error:
+            note_trouble(engine, job_id, "planner", error)
+            raise
+
+    def look_for_streams() -> None:
+        for job_id in due_streams(engine, settings):
+            stream_inbox.put(job_id)
 
     tasks.register(celery, plan_inbox, dispatch_inbox)
     threads = [
@@ -106,13 +115,13 @@ def main() -> None:
         )
     )
     look_s = min(max(settings.stream_max_age_s / 4, STREAM_LOOK_S), settings.planner_poll_s)
-    threads.append(run_when_rung("streams", timer, look_s, lambda _: None, cut_streams))
+    threads.append(run_when_rung("streams", stream_inbox, look_s, cut_rung, look_for_streams))
     try:
         node = f"planner-{os.getpid()}@{socket.gethostname()}"
         consume(celery, [PlanJob.QUEUE, DispatchJob.QUEUE], node)
     finally:
         stopping.set()  # what waits for a model is handed to another planner
-        for inbox in (plan_inbox, model_inbox, fetch_inbox, dispatch_inbox, timer):
+        for inbox in (plan_inbox, model_inbox, fetch_inbox, dispatch_inbox, stream_inbox):
             inbox.close()
         for thread in threads:
             thread.join(settings.stop_grace_s)

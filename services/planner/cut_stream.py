@@ -15,25 +15,21 @@ from shared.tables.stream_table import form_up
 STREAMS_IN_ONE_LOOK = 100
 
 
-def cut_due_streams(
-    engine: Engine, settings: Settings, *, ring_dispatch: Callable[[str], None]
-) -> None:
-    """Move what is due into chunks and cut it; announce it.
-
-    Needs no lease: who writes a chunk locks the table, and the cutting cursor moves with the
-    shards. Killed anywhere, what was accepted is still waiting, or formed, or cut.
-    """
+def due_streams(engine: Engine, settings: Settings) -> list[str]:
+    """Return jobs whose streams have something to cut."""
     with engine.connect() as connection:
-        due = streams.due(
+        return streams.due(
             connection, settings.stream_shard_rows, settings.stream_max_age_s, STREAMS_IN_ONE_LOOK
         )
-    for job_id in due:
-        if _cut_stream(engine, settings, job_id):
-            ring_dispatch(job_id)
 
 
-def _cut_stream(engine: Engine, settings: Settings, job_id: str) -> bool:
-    """Form up one chunk of records and cut every stage over it; the rest is due again at once."""
+def cut_stream(engine: Engine, settings: Settings, job_id: str) -> bool:
+    """Form up one chunk of records and cut every stage over it; the rest is due again at once.
+
+    Needs no lease: who writes a chunk locks the table, and the cutting cursor moves with the
+    shards. Killed anywhere, what was accepted is still waiting, or formed, or cut. True when there
+    are new shards.
+    """
     with engine.connect() as connection:
         stream = streams.of_job(connection, job_id)
         slots = workers.live_slots(connection)

@@ -213,9 +213,9 @@ def _stop(
         taker.close()
     worker.settler.close()
     worker.runtime.purses.close()
-    asyncio.run_coroutine_threadsafe(worker.runtime.door.close(), worker.runtime.loop).result(5)
-    with suppress(TimeoutError):  # what ends later ends with this process
-        asyncio.run_coroutine_threadsafe(mcp_servers().close(), worker.runtime.loop).result(3)
+    for close, wait_s in ((worker.runtime.door.close, 5), (mcp_servers().close, 3)):
+        with suppress(TimeoutError):  # what ends later ends with this process
+            asyncio.run_coroutine_threadsafe(close(), worker.runtime.loop).result(wait_s)
     for timer in timers:
         timer.close()
     for thread in threads:

@@ -28,7 +28,9 @@ class FairTurns:
         try:
             await place
         except asyncio.CancelledError:
-            if not place.cancelled():  # it was given in the same moment
+            if place.cancelled():
+                self._forget(job_id)
+            else:  # it was given in the same moment
                 self._take_back(job_id)
             raise
         try:
@@ -43,11 +45,8 @@ class FairTurns:
             self._free -= 1
 
     def _next_job(self) -> str | None:
-        for job_id, places in list(self._waiting.items()):
-            while places and places[0].done():  # nobody waits for it any more
-                places.popleft()
-            if not places:
-                del self._waiting[job_id]
+        for job_id in list(self._waiting):
+            self._forget(job_id)
         return min(
             self._waiting, key=lambda id_: self._running[id_] / self._weights[id_], default=None
         )
@@ -57,6 +56,15 @@ class FairTurns:
         self._running[job_id] -= 1
         if not self._running[job_id]:
             del self._running[job_id]
-            if job_id not in self._waiting:
-                self._weights.pop(job_id, None)
         self._give()
+        self._forget(job_id)
+
+    def _forget(self, job_id: str) -> None:
+        """Drop places nobody waits for any more, and a job that has none and waits for none."""
+        places = self._waiting.get(job_id, deque())
+        while places and places[0].done():
+            places.popleft()
+        if not places:
+            self._waiting.pop(job_id, None)
+            if job_id not in self._running:
+                self._weights.pop(job_id, None)

@@ -1,4 +1,4 @@
-"""Takes shards of small jobs past those of a large one that would hold every slot for long."""
+"""Takes shards that must not wait for their messages: lost ones, and those of small jobs."""
 
 from collections.abc import Callable
 
@@ -9,19 +9,21 @@ from shared.database import shards
 
 
 def starved_jobs(worker: Worker, stopping: Callable[[], bool]) -> tuple[Unheard, Inbox]:
-    """Return what looks for such shards while every slot is taken, and what rings it.
+    """Return what looks for such shards, and what rings it.
 
-    They run in spare slots, as many as there are slots; on the event loop all units share places
-    by job anyway.
+    With a free slot it looks for lost shards alone: a small job's message comes by itself. While
+    every slot is taken both run in spare slots, as many as there are slots; on the event loop all
+    units share places by job anyway.
     """
     again = Inbox()
 
     def due() -> list[int]:
-        free = worker.held.spare
-        if stopping() or not free:
+        look = shards.due_lost if (free := worker.held.free) else shards.due_of_the_starved
+        room = free or worker.held.spare
+        if stopping() or not room:
             return []
         with worker.engine.connect() as connection:
-            return shards.due_of_the_starved(connection, list(worker.capabilities), free)
+            return look(connection, list(worker.capabilities), room)
 
     taker = Unheard(
         due, lambda shard_id: run_shard(worker, shard_id, spare=True),

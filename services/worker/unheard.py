@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.broker.inbox import Inbox
+from shared.log import get_logger
 
 
 class Unheard:
@@ -47,6 +48,11 @@ class Unheard:
         ran = False
         try:
             ran = self._run(shard_id)
+        except Exception as error:  # noqa: BLE001 - the last line of a thread; Celery logs its own
+            get_logger(shard_id=shard_id).error(
+                "work_failed", thread="unheard", id=shard_id, error=type(error).__name__,
+                detail=str(error)[:500], exc_info=True,
+            )  # fmt: skip
         finally:
             with self._lock:
                 self._given.discard(shard_id)

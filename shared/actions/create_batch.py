@@ -117,12 +117,12 @@ def _written(
     batches.insert(
         tx,
         NewBatch(
-            id=batch_id, project_id=actor.project_id, key_id=actor.key_id, job_id=job_id,
+            id=batch_id, project_id=actor.project_id, job_id=job_id,
             input_file_id=file.id, table_id=file.table_id, endpoint=request.endpoint,
             completion_window=request.completion_window,
             model=models[0] if len(models) == 1 else None,
             metadata=(request.metadata or {}) if job_id is None else None,
-            errors=errors, total=file.line_count or 0, outputs_keep_s=request.outputs_keep_s,
+            errors=errors, total=file.line_count or 0,
         ),
     )  # fmt: skip
     if job_id is not None:

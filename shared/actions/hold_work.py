@@ -1,7 +1,7 @@
 """Pauses and resumes the work of a whole project, or of all of them: an operator's switch."""
 
 from shared.actions.refusals import NotFound
-from shared.database import audit, keys, pauses
+from shared.database import audit, pauses, projects
 from shared.database.engine import Connection
 
 
@@ -29,7 +29,7 @@ def let_work_go(tx: Connection, project: str | None, by: str) -> bool:
 def _scope(tx: Connection, project: str | None) -> str:
     if project is None:
         return pauses.EVERYTHING
-    found = keys.find_project(tx, project)
+    found = projects.find_named(tx, project)
     if found is None:
         raise NotFound("project")
-    return found
+    return found.id

@@ -45,7 +45,7 @@ def require_tools(connection: Connection, tools: Sequence[str] | None) -> tuple[
 
 def find_project(connection: Connection, name: str) -> ProjectRecord:
     """Return the project of a name; raises NotFound."""
-    found = next((one for one in projects.all_projects(connection) if one.name == name), None)
+    found = projects.find_named(connection, name)
     if found is None:
         raise NotFound("project")
     return found

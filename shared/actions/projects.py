@@ -85,7 +85,7 @@ def _changed(tx: Connection, project_id: str, edit: ProjectEdit) -> ProjectRecor
     name = before.name if edit.name is None else edit.name
     if name != before.name:
         projects.hold_names(tx)
-        if any(one.name == name for one in projects.all_projects(tx)):
+        if projects.find_named(tx, name) is not None:
             raise _name_taken()
     projects.edit(
         tx, project_id,

@@ -7,7 +7,7 @@ count in the transaction that adds, last in it, while others of the same project
 from collections.abc import Sequence
 
 from shared.actions.refusals import FieldProblem, Forbidden, Invalid, Later
-from shared.database import quotas, spend
+from shared.database import projects, quotas, spend
 from shared.database.engine import Connection
 from shared.domain.quota import Quotas, is_over
 from shared.settings import Settings
@@ -63,7 +63,7 @@ def admit_job(
     require_rows(quotas.rows_of(connection, list(table_ids)), limits, "/inputs")
     if not limits.concurrent_jobs and not limits.stored_bytes:
         return
-    quotas.hold(connection, project_id)
+    projects.hold(connection, project_id)
     most = limits.concurrent_jobs
     if most and is_over(quotas.open_jobs(connection, project_id, most + 1), most):
         raise _queue_full(most)
@@ -86,7 +86,7 @@ def admit_table(connection: Connection, settings: Settings, project_id: str) -> 
     """Let the table that was just sealed be committed. Raises Forbidden (`storage_quota`)."""
     limits = quotas_of(connection, settings, project_id)
     if limits.stored_bytes:
-        quotas.hold(connection, project_id)
+        projects.hold(connection, project_id)
         _require_bytes(connection, project_id, limits)
 
 
@@ -118,7 +118,7 @@ def _require_spend(connection: Connection, project_id: str, limits: Quotas) -> N
             "budget_exhausted",
             f"This project has spent the {most} micro-USD it may in a day; it may again after "
             "midnight UTC, or when the operator raises spend_microusd_per_day.",
-            quotas.seconds_of_today(connection),
+            quotas.seconds_to_midnight(connection),
         )
 
 

@@ -20,7 +20,6 @@ from shared.domain.hook_mapping import MappingError, records_of
 from shared.log import get_logger
 from shared.settings import Settings
 
-LEASE_S = 30.0
 MOST_TRIES = 6  # of what fails for no reason that anybody knows, or kills the process
 _BUSY_S, _LONGEST_WAIT_S = 2.0, 60.0
 _SCOPES = frozenset({"jobs:write"})

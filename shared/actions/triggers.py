@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from shared.actions.actor import Actor
 from shared.actions.refusals import FieldProblem, Invalid, NotFound
-from shared.database import audit, jobs, streams, triggers
+from shared.database import audit, jobs, projects, streams, triggers
 from shared.database.engine import Connection, Engine, again_if_rolled_back
 from shared.database.triggers import TriggerFacts, TriggerRecord
 from shared.domain.ids import new_id
@@ -23,6 +23,7 @@ def create_trigger(
     sealed = box.seal(secret)
     with engine.begin() as tx:
         _require_stream(tx, actor, facts)
+        projects.hold(tx, actor.project_id)  # or two at once would both be the last one
         if triggers.count(tx, actor.project_id) >= MOST_TRIGGERS:
             told = f"A project has at most {MOST_TRIGGERS} triggers; delete one."
             raise Invalid([FieldProblem("", told)], "too_many_triggers")

@@ -13,6 +13,7 @@ from shared.actions.webhook_secrets import ensure_project_secret
 from shared.database import (
     audit,
     deliveries,
+    projects,
     webhook_batches,
     webhook_endpoints,
 )
@@ -52,6 +53,7 @@ def create_endpoint(
     secret = new_secret()
     sealed = SecretBox(settings.secret_keys).seal(secret)
     with engine.begin() as tx:
+        projects.hold(tx, actor.project_id)  # or two at once would both be the last one
         if webhook_endpoints.count(tx, actor.project_id) >= MOST_ENDPOINTS:
             detail = f"A project has at most {MOST_ENDPOINTS} endpoints; delete one."
             raise Invalid([FieldProblem("", detail)], "too_many_endpoints")

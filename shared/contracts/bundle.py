@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.contracts.json_values import canonical_json
+from shared.domain.usage import MEASURES as MEASURES  # of a bundle's sums
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 JOB, RESULT, EVENTS, PLANNING = "job.json", "result.jsonl", "events.jsonl", "planning.jsonl"
 STAGE, UNITS, ATTEMPTS, PROMPTS = "stage.json", "units.jsonl", "attempts.jsonl", "prompts.jsonl"
-MEASURES = ("calls", "input_tokens", "output_tokens", "cost_microusd", "cache_hits")
 COUNTS = ("units", "succeeded", "failed", "skipped", "cancelled")
 SEAL = b"apwa-bundle sha256="
 DIGEST_CHARS = 64

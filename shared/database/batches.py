@@ -50,7 +50,6 @@ class NewBatch:
 
     id: str
     project_id: str
-    key_id: str | None
     job_id: str | None
     input_file_id: str
     table_id: str | None
@@ -60,25 +59,24 @@ class NewBatch:
     metadata: dict[str, str] | None
     errors: list[dict[str, Any]] | None
     total: int
-    outputs_keep_s: float | None
 
 
 def insert(connection: Connection, batch: NewBatch) -> None:
     """Write a batch, in the transaction that writes its job."""
     connection.execute(
-        text("""INSERT INTO batches (id, project_id, key_id, job_id, input_file_id, table_id,
-            endpoint, completion_window, model, metadata, errors, total, outputs_keep_s)
-          VALUES (:id, :project_id, :key_id, :job_id, :input_file_id, :table_id, :endpoint,
-            :completion_window, :model, CAST(:metadata AS jsonb), CAST(:errors AS jsonb), :total,
-            :outputs_keep_s)"""),
+        text("""INSERT INTO batches (id, project_id, job_id, input_file_id, table_id, endpoint,
+            completion_window, model, metadata, errors, total)
+          VALUES (:id, :project_id, :job_id, :input_file_id, :table_id, :endpoint,
+            :completion_window, :model, CAST(:metadata AS jsonb), CAST(:errors AS jsonb),
+            :total)"""),
         {
-            "id": batch.id, "project_id": batch.project_id, "key_id": batch.key_id,
+            "id": batch.id, "project_id": batch.project_id,
             "job_id": batch.job_id, "input_file_id": batch.input_file_id,
             "table_id": batch.table_id, "endpoint": batch.endpoint,
             "completion_window": batch.completion_window, "model": batch.model,
             "metadata": None if batch.metadata is None else to_json(batch.metadata),
             "errors": None if batch.errors is None else to_json(batch.errors),
-            "total": batch.total, "outputs_keep_s": batch.outputs_keep_s,
+            "total": batch.total,
         },
     )  # fmt: skip
 

@@ -68,13 +68,17 @@ QUERIES = {
       WHERE j.status IN {_FINAL} AND j.deleted_at IS NULL
         AND (CAST(:since AS timestamptz) IS NULL OR j.finished_at >= :since)
       GROUP BY j.id HAVING count(e.id) <> 1""",
+    # summed by owner first: a look at the slices for each account would take jobs times slices
     "books": """
       SELECT a.id, format('reserved %s of %s micro-USD, spent %s of %s', a.reserved_microusd,
-        s.reserved, a.spent_microusd, s.spent)
-      FROM spend_accounts a, LATERAL (SELECT coalesce(sum(reserved_microusd), 0) AS reserved,
-          coalesce(sum(reserved_tokens), 0) AS tokens, coalesce(sum(spent_microusd), 0) AS spent
-        FROM spend WHERE a.id IN (job_id, project_id)) s
-      WHERE (a.reserved_microusd, a.reserved_tokens) <> (s.reserved, s.tokens)
+        coalesce(s.reserved, 0), a.spent_microusd, coalesce(s.spent, 0))
+      FROM spend_accounts a LEFT JOIN (
+        SELECT o.id, sum(reserved_microusd) AS reserved, sum(reserved_tokens) AS tokens,
+          sum(spent_microusd) AS spent
+        FROM spend CROSS JOIN LATERAL (VALUES (job_id), (project_id)) o(id) GROUP BY o.id) s
+        ON s.id = a.id
+      WHERE (a.reserved_microusd, a.reserved_tokens)
+          <> (coalesce(s.reserved, 0), coalesce(s.tokens, 0))
         OR a.spent_microusd < s.spent""",
     "rescued_in_time": """
       SELECT 'shard ' || s.id, format('lease ended %s ago', clock_timestamp() - s.lease_until)

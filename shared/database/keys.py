@@ -150,14 +150,6 @@ def insert_project(connection: Connection, project_id: str, name: str) -> str:
     )
 
 
-def find_project(connection: Connection, name: str) -> str | None:
-    """Return the id of the project of this name."""
-    found: str | None = connection.execute(
-        text("SELECT id FROM projects WHERE name = :name"), {"name": name}
-    ).scalar_one_or_none()
-    return found
-
-
 def project_weight(connection: Connection, project_id: str) -> int:
     """Return how much of what is shared a project gets, against others'."""
     return int(

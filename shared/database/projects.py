@@ -58,14 +58,27 @@ def find(connection: Connection, project_id: str) -> ProjectRecord | None:
     return _record(row) if row else None
 
 
-def lock(connection: Connection, project_id: str) -> ProjectRecord | None:
-    """Return a project, with its row locked until the transaction ends.
+def find_named(connection: Connection, name: str) -> ProjectRecord | None:
+    """Return the project of this name."""
+    row = connection.execute(
+        text(f"SELECT {_FIELDS} WHERE p.name = :name"), {"name": name}
+    ).mappings().one_or_none()  # fmt: skip
+    return _record(row) if row else None
 
-    Rows that refer to it can be written meanwhile; whoever counts what it has waits.
+
+def hold(connection: Connection, project_id: str) -> None:
+    """Let others that count this project's things, or change it, wait until the transaction ends.
+
+    Rows that refer to the project are written by anybody meanwhile: this lock is not theirs.
     """
     connection.execute(
         text("SELECT 1 FROM projects WHERE id = :id FOR NO KEY UPDATE"), {"id": project_id}
     )
+
+
+def lock(connection: Connection, project_id: str) -> ProjectRecord | None:
+    """Return a project, with its row held (`hold`)."""
+    hold(connection, project_id)
     return find(connection, project_id)
 
 

@@ -11,16 +11,6 @@ def own(connection: Connection, project_id: str) -> dict[str, int]:
     return dict(found or {})
 
 
-def hold(connection: Connection, project_id: str) -> None:
-    """Let others that count this project's things wait until the transaction ends.
-
-    Rows that refer to the project are written by anybody meanwhile: this lock is not theirs.
-    """
-    connection.execute(
-        text("SELECT 1 FROM projects WHERE id = :id FOR NO KEY UPDATE"), {"id": project_id}
-    )
-
-
 def open_jobs(connection: Connection, project_id: str, most: int) -> int:
     """Return how many jobs of a project are not final, counting to `most`."""
     return int(
@@ -53,7 +43,7 @@ def rows_of(connection: Connection, table_ids: list[str]) -> int:
     )
 
 
-def seconds_of_today(connection: Connection) -> int:
+def seconds_to_midnight(connection: Connection) -> int:
     """Return how long it is to midnight UTC, by the database's clock."""
     return int(
         connection.execute(

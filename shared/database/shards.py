@@ -95,7 +95,10 @@ def waiting_jobs(connection: Connection, redispatch_s: float) -> dict[str, dict[
 def dispatch(
     connection: Connection, job_id: str, limit: int, redispatch_s: float
 ) -> list[tuple[int, str]]:
-    """Mark up to `limit` due shards as dispatched; return (id, queue) to publish after commit."""
+    """Mark up to `limit` due shards as dispatched; return (id, queue) to publish after commit.
+
+    Those that must run alone go last: a process that waits to run one takes no other.
+    """
     rows = connection.execute(
         text("""WITH due AS MATERIALIZED (SELECT id FROM shards WHERE job_id = :job_id
             AND status IN ('pending', 'dispatched') AND due_at <= clock_timestamp()
@@ -103,10 +106,10 @@ def dispatch(
               OR dispatched_at < clock_timestamp() - make_interval(secs => :again))
             ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
           UPDATE shards s SET status = 'dispatched', dispatched_at = clock_timestamp()
-          FROM due WHERE s.id = due.id RETURNING s.id, s.queue"""),
+          FROM due WHERE s.id = due.id RETURNING s.id, s.queue, s.alone"""),
         {"job_id": job_id, "limit": limit, "again": redispatch_s},
     )
-    return sorted((row.id, row.queue) for row in rows)
+    return [(row.id, row.queue) for row in sorted(rows, key=lambda row: (row.alone, row.id))]
 
 
 def forget_dispatches(connection: Connection) -> int:
@@ -184,10 +187,30 @@ def due_unheard(connection: Connection, capabilities: Sequence[str], limit: int)
     )
 
 
+_DUE_LOST = f"""SELECT s.id FROM shards s JOIN jobs j ON j.id = s.job_id
+  WHERE s.status IN ('pending', 'dispatched') AND s.lost > 0 AND NOT s.alone
+    AND s.due_at <= clock_timestamp() AND s.capability = ANY(:capabilities)
+    AND j.status IN ('running', 'piloting') AND NOT {pauses.held("j.project_id")}
+  ORDER BY s.id LIMIT :limit"""
+
+
+def due_lost(connection: Connection, capabilities: Sequence[str], limit: int) -> list[int]:
+    """Return due shards that were lost, without those that must run alone.
+
+    Their messages may be in the hands of a worker that is busy, or was lost in its turn. The index
+    `shards_lost` holds them and no others.
+    """
+    return list(
+        connection.execute(
+            text(_DUE_LOST), {"capabilities": list(capabilities), "limit": limit}
+        ).scalars()
+    )
+
+
 def due_of_the_starved(
     connection: Connection, capabilities: Sequence[str], limit: int
 ) -> list[int]:
-    """Return due shards that were lost, and such of jobs that run few beside the largest.
+    """Return what `due_lost` does, and due shards of jobs that run few beside the largest.
 
     Few are fewer than half as many as the job that runs the most. Their messages may lie behind
     those of shards that take long. Shards that must run alone are left out.
@@ -197,11 +220,7 @@ def due_of_the_starved(
             text(f"""WITH at_work AS MATERIALIZED (
                 SELECT job_id, count(*) AS running FROM shards WHERE status = 'running'
                 GROUP BY job_id)
-              (SELECT s.id FROM shards s JOIN jobs j ON j.id = s.job_id
-                WHERE s.status IN ('pending', 'dispatched') AND s.lost > 0 AND NOT s.alone
-                  AND s.due_at <= clock_timestamp() AND s.capability = ANY(:capabilities)
-                  AND j.status IN ('running', 'piloting') AND NOT {pauses.held("j.project_id")}
-                ORDER BY s.id LIMIT :limit)
+              ({_DUE_LOST})
               UNION ALL
               (SELECT s.id FROM jobs j LEFT JOIN at_work w ON w.job_id = j.id,
                 LATERAL (SELECT id FROM shards WHERE job_id = j.id
@@ -482,16 +501,22 @@ def mark_slow(connection: Connection, *, factor: float, least_s: float, limit: i
     shards. Their workers leave what is not begun to others. Returns the jobs.
     """
     rows = connection.execute(
-        text("""WITH late AS MATERIALIZED (SELECT s.id FROM shards s
-            JOIN stages t ON t.id = s.stage_id AND t.status = 'open' AND t.ended_early IS NULL
+        text("""WITH long AS MATERIALIZED (SELECT s.id, s.stage_id, s.claimed_at FROM shards s
+              JOIN stages t ON t.id = s.stage_id AND t.status = 'open' AND t.ended_early IS NULL
+            WHERE s.status = 'running' AND NOT s.slow
+              AND s.unit_count - s.succeeded - s.failed > 1
+              AND extract(epoch FROM clock_timestamp() - s.claimed_at) > :least_s),
+          usual AS MATERIALIZED (SELECT l.stage_id, m.median_s
+            FROM (SELECT DISTINCT stage_id FROM long) l
             CROSS JOIN LATERAL (SELECT count(*) AS done, percentile_cont(0.5) WITHIN GROUP
                 (ORDER BY extract(epoch FROM d.done_at - d.claimed_at)) AS median_s
-              FROM (SELECT done_at, claimed_at FROM shards WHERE stage_id = s.stage_id
+              FROM (SELECT done_at, claimed_at FROM shards WHERE stage_id = l.stage_id
                 AND noted_no IS NOT NULL AND unit_count > 0 ORDER BY noted_no DESC LIMIT 200) d) m
-            WHERE s.status = 'running' AND NOT s.slow
-              AND s.unit_count - s.succeeded - s.failed > 1 AND m.done >= 3
-              AND extract(epoch FROM clock_timestamp() - s.claimed_at)
-                > greatest(:least_s, :factor * m.median_s)
+            WHERE m.done >= 3),
+          late AS MATERIALIZED (SELECT s.id FROM shards s JOIN long l ON l.id = s.id
+              JOIN usual u ON u.stage_id = l.stage_id
+            WHERE s.status = 'running' AND NOT s.slow AND s.claimed_at = l.claimed_at
+              AND extract(epoch FROM clock_timestamp() - l.claimed_at) > :factor * u.median_s
             LIMIT :limit FOR UPDATE OF s SKIP LOCKED)
           UPDATE shards s SET slow = true FROM late WHERE s.id = late.id RETURNING s.job_id"""),
         {"factor": factor, "least_s": least_s, "limit": limit},

@@ -186,7 +186,10 @@ def open_stage(connection: Connection, stage: StageRecord, table_id: str) -> Sta
 
 
 def due(connection: Connection, rows: int, age_s: float, limit: int) -> list[str]:
-    """Return running jobs with enough, or old enough, records that no shard has."""
+    """Return running jobs with enough, or old enough, records that no shard has.
+
+    Any of them where there are more than `limit`, so that no stream waits behind the same others.
+    """
     return list(
         connection.execute(
             text(f"""SELECT s.job_id FROM streams s JOIN jobs j ON j.id = s.job_id
@@ -197,7 +200,7 @@ def due(connection: Connection, rows: int, age_s: float, limit: int) -> list[str
                 OR (SELECT accepted_at FROM stream_batches b WHERE b.table_id = s.table_id
                   ORDER BY first_row LIMIT 1)
                   < clock_timestamp() - make_interval(secs => :age))
-              ORDER BY s.job_id LIMIT :limit"""),
+              ORDER BY random() LIMIT :limit"""),
             {"rows": rows, "age": age_s, "limit": limit},
         ).scalars()
     )

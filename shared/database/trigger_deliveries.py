@@ -60,13 +60,17 @@ def insert(
     sender_id: str | None, event: RawEvent, ignored: dict[str, Any] | None = None,
     replay_of: str | None = None,
 ) -> bool:  # fmt: skip
-    """Store what was posted, to be worked or `ignored`; False when it is there already."""
+    """Store what was posted, to be worked or `ignored`.
+
+    False when it is there already, and when the trigger was deleted.
+    """
     return connection.execute(
         text("""INSERT INTO trigger_deliveries (id, trigger_id, dedup, sender_id, status, headers,
             body, size_bytes, reason, replay_of, forced, settled_at)
-          VALUES (:id, :trigger_id, :dedup, :sender_id, :status, CAST(:headers AS jsonb), :body,
+          SELECT :id, t.id, :dedup, :sender_id, :status, CAST(:headers AS jsonb), :body,
             :size, CAST(:reason AS jsonb), :replay_of, CAST(:replay_of AS text) IS NOT NULL,
-            CASE WHEN :status = 'ignored' THEN clock_timestamp() END)
+            CASE WHEN :status = 'ignored' THEN clock_timestamp() END
+          FROM triggers t WHERE t.id = :trigger_id FOR KEY SHARE
           ON CONFLICT (trigger_id, dedup) DO NOTHING"""),
         {
             "id": delivery_id, "trigger_id": trigger_id, "dedup": dedup, "sender_id": sender_id,

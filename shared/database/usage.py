@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, text
 
 from shared.database import usage_hours
-from shared.database.usage_hours import MEASURES
+from shared.domain.usage import MEASURES
 
 
 def add_usage(

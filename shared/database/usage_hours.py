@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-MEASURES = ("calls", "input_tokens", "output_tokens", "cost_microusd", "cache_hits")
+from shared.domain.usage import MEASURES
+
 PLANNING = "planning"  # stands for the capability of calls that no stage made
 _SUMS = ", ".join(
     f"coalesce(sum((m.usage->>'{name}')::bigint), 0)::bigint AS {name}" for name in MEASURES

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.domain.webhook_signature import SECRET_PREFIX, signatures
+
 SCHEMES = ("standard", "github", "stripe", "hmac", "token")
 STALE_S = 300  # either way: clocks differ
-STANDARD_PREFIX = "whsec_"
 _DIGESTS = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
@@ -99,11 +100,10 @@ def sign(scheme: Scheme, secret: str, body: bytes, now: int, delivery_id: str) -
     if scheme.kind == "stripe":
         return {"stripe-signature": f"t={now},v1={_signature(scheme, secret, stamped).decode()}"}
     if scheme.kind == "standard":
-        content = f"{delivery_id}.{now}.".encode() + body
         return {
             "webhook-id": delivery_id,
             "webhook-timestamp": str(now),
-            "webhook-signature": "v1," + _signature(scheme, secret, content).decode(),
+            "webhook-signature": signatures([secret], delivery_id, now, body),
         }
     content = body
     if scheme.timestamp_header:
@@ -182,7 +182,7 @@ def _signature(scheme: Scheme, secret: str, content: bytes) -> bytes:
 
 def _standard_key(secret: str) -> bytes:
     try:
-        return base64.b64decode(secret.removeprefix(STANDARD_PREFIX), validate=True)
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error as error:
         raise ValueError("not base64") from error
 

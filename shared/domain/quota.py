@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
-DAY_S = 86_400
-
 
 @dataclass(frozen=True, slots=True)
 class Quotas:

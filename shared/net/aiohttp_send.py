@@ -75,7 +75,7 @@ async def _exchange(session: aiohttp.ClientSession, request: WebRequest, to: Che
 
 
 async def _beginning(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
-    """Return what comes of a body in a short time, one byte past `most_bytes` at least; no more."""
+    """Return what comes of a body within `BODY_S`; reads on only up to one piece past the most."""
     came = bytearray()
     with suppress(TimeoutError, aiohttp.ClientError, OSError):
         async with asyncio.timeout(BODY_S):

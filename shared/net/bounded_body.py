@@ -33,6 +33,8 @@ class BoundedBody:
                 piece = self._unpack.decompress(piece, self._most - self._size + 1)
             except zlib.error as error:
                 raise WebError("bad_response", "The body does not unpack.") from error
+            if self._unpack.unused_data:  # it would be kept, or a second part silently lost
+                raise WebError("bad_response", "More follows the end of the packed body.")
         self._size += len(piece)
         if max(self._size, self._arrived) > self._most:
             raise self._too_large()

@@ -28,7 +28,7 @@ def copy(header: dict[str, Any], _stdin: BufferedReader, stdout: BufferedWriter)
     except PermissionError as error:
         raise ChildFailedError("forbidden", "it may not be read with the operator's key") from error
     except OSError as error:
-        if error.errno in (errno.EISDIR, errno.ELOOP):
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ELOOP):
             raise ChildFailedError("not_found", "this is no regular file") from error
         # The text names hosts and keys of the operator, which are not the asker's to know.
         raise ChildFailedError("unreachable", type(error).__name__) from error
@@ -48,7 +48,7 @@ def _open(header: dict[str, Any]) -> Any:
 
 def _open_local(path: Path, prefixes: list[str]) -> BinaryIO:
     """Open a regular file that really lies below a prefix, wherever links lead."""
-    real = path.resolve(strict=True)
+    real = Path(os.path.realpath(path, strict=True))  # a circle of links is an OSError here
     allowed = [Path(prefix.removeprefix("file://")).resolve() for prefix in prefixes]
     if not any(real.is_relative_to(folder) for folder in allowed):
         raise PermissionError(errno.EACCES, "a link leads out of the folder")

@@ -5,13 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from services.cli.embedded.ports import choose_port
 from tests.acceptance.model_work.test_model_work import OUTPUT, llm_plan
 from tests.eventually import eventually
 from tests.fake_llm.process import FakeModel
 from tests.stack import SECRET_KEY, Stack
 
 MARK = "MARKED-{}-9f3c"
-ROLES = ("api", "planner", "collector", "worker", "notifier")
+WORKED = {  # by role, an event without which it had nothing to log
+    "api": "request", "planner": "planned", "worker": "worker_started",
+    "collector": "delivery_accepted", "notifier": "webhook_sent",
+}  # fmt: skip
 FAULTS = ("FAULT:400", "FAULT:not_json", "FAULT:schema", "FAULT:500*1", "FAULT:refusal")
 
 
@@ -72,6 +76,31 @@ def requests(stack: Stack) -> None:
     ).status == 401  # fmt: skip
 
 
+def hooks(stack: Stack) -> None:
+    """Tell a receiver that is not there; take in one post that is genuine and one that is not."""
+    url = f"http://127.0.0.1:{choose_port(None)}/{mark('hook')}"
+    made = stack.post("/v1/webhook-endpoints", {"url": url})
+    assert made.status == 201, made.body
+    told = stack.post(f"/v1/webhook-endpoints/{made.json['id']}/test")
+    assert told.status == 202
+    created = stack.post("/v1/triggers", {
+        "name": mark("trigger"), "scheme": "token", "options": {"header": "X-Sender"},
+        "secret": mark("shared"), "job": {"plan": llm_plan()},
+        "mapping": {"inputs": {"tickets": {"rows": "/rows"}}},
+    })  # fmt: skip
+    assert created.status == 201, created.body
+    trigger = created.json
+    post = {"rows": [{"text": mark("posted")}]}
+    path = trigger["links"]["hook"]
+    assert stack.post(path, post, **{"X-Sender": mark("guess")}).status == 401
+    assert stack.post(path, post, **{"X-Sender": mark("shared")}).status == 202
+    listed = f"{trigger['links']['deliveries']}?status=accepted"
+    [accepted] = eventually(lambda: stack.get(listed).json["items"], within=20)
+    stack.wait(accepted["job"])
+    delivery = f"/v1/deliveries/{told.json['id']}"
+    eventually(lambda: stack.get(delivery).json["status"] == "failed", within=20)
+
+
 def test_no_secret_prompt_answer_or_row_is_in_any_log(
     make_stack: Callable[..., Stack], tmp_path: Path
 ) -> None:
@@ -79,17 +108,20 @@ def test_no_secret_prompt_answer_or_row_is_in_any_log(
         stack = make_stack(
             OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY=f"sk-{mark('model')}",
             APWA_MODEL="fake", APWA_RETRIES="1", APWA_METRICS_TOKEN=mark("metrics"),
+            APWA_WEBHOOK_LOOPBACK="true", APWA_WEBHOOK_RETRIES_S="0", APWA_NOTIFIER_POLL_S="0.2",
         ).start_all(workers=1)  # fmt: skip
         made = stack.post("/v1/api-keys", {"name": mark("name"), "role": "viewer"}).json
         rotated = stack.post(f"/v1/api-keys/{made['id']}/rotate").json
         jobs(stack)
         requests(stack)
+        hooks(stack)
         asked = str([call.request for call in model.calls()])
-        logs = {role: stack.logs(role) for role in ROLES}
-    for what in ("prompt", "brief", "row", "goal"):
+        logs = {role: stack.logs(role) for role in WORKED}
+    for what in ("prompt", "brief", "row", "goal", "posted"):
         assert mark(what) in asked
     assert '"route": "/v1/jobs/<job_id>"' in logs["api"]
-    assert logs["worker"]
+    for role, event in WORKED.items():
+        assert f'"event": "{event}"' in logs[role], role
     secrets = (made["secret"], rotated["secret"], stack.key, SECRET_KEY)
     for role, text in logs.items():
         found = set(re.findall(r"MARKED-[a-z]+-9f3c|MARK-0001", text))

@@ -242,7 +242,7 @@ def test_a_view_token_opens_its_job_and_nothing_else(stack: Stack) -> None:
     assert stack.scalar("SELECT count(*) FROM view_tokens WHERE token_hash = %s", token) == 0
     assert token not in stack.logs("api")
 
-    # it ends with its time, with the key that made it, and with the job
+    # it ends with its time, and with the job
     late = stack.post(f"/v1/jobs/{job_id}/view-tokens").json["token"]
     stack.rows("UPDATE view_tokens SET expires_at = now() WHERE id = %s", made.json["id"])
     assert look(f"/v1/jobs/{job_id}").status == 401

@@ -95,7 +95,8 @@ def test_every_link_leads_to_a_file_and_a_heading(path: Path) -> None:
 @page
 def test_every_path_of_the_project_exists(path: Path) -> None:
     named = re.findall(
-        r"`((?:alembic|bench|docker|docs|services|shared|tests)/[^`*]*)`", _text(path)
+        r"`((?:alembic|bench|clients|docker|docs|examples|services|shared|tests)/[^`*]*)`",
+        _text(path),
     )
     patterns = [name for name in named if not re.search(r"[A-Z]{2,}|000N|bench/out", name)]
 
@@ -111,8 +112,9 @@ def test_every_setting_that_is_named_exists(path: Path) -> None:
 
 @page
 def test_every_make_target_exists(path: Path) -> None:
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
-    named = set(re.findall(r"^make ([a-z]+)|`make ([a-z]+)", _text(path), re.MULTILINE))
+    word = r"[a-z]+(?:-[a-z]+)*"
+    targets = re.findall(rf"^({word}):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    named = set(re.findall(rf"^make ({word})|`make ({word})", _text(path), re.MULTILINE))
 
     assert {first or second for first, second in named} - set(targets) == set()
 

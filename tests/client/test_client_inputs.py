@@ -21,6 +21,7 @@ from apwa_client.bodies import FORMATS, MEDIA_TYPES
 from apwa_client.inputs import INLINE_BYTES, prepared
 from apwa_client.rows import json_ready, rows_of
 from shared.tables.media_types import FORMAT_OF_MEDIA_TYPE, GIVEN_FORMATS
+from shared.tables.readers import formats
 from tests.client.fake_api import FakeApi, told
 
 
@@ -140,6 +141,12 @@ def test_text_that_names_a_file_is_asked_about(
         pass
 
 
+@pytest.mark.parametrize("text", ["a" * 300, "a/" * 400, "a\0b", "a\ud800b", " "])
+def test_text_that_could_name_no_file_is_text(text: str) -> None:
+    with prepared({"note": text}) as ready:
+        assert ready.inputs == {"note": {"text": text}}
+
+
 @pytest.mark.parametrize("data", [3, b"raw", None])
 def test_what_holds_no_rows_is_refused(data: Any) -> None:
     with pytest.raises(TypeError, match="holds no rows"), prepared({"t": data}):
@@ -178,6 +185,16 @@ def test_what_an_ending_tells_the_interface_takes() -> None:
     assert set(GIVEN_FORMATS) - told == {"jsonl", "pdf-pages", "image"}  # seen by content
     assert told <= set(GIVEN_FORMATS)
     assert set(MEDIA_TYPES.values()) <= set(FORMAT_OF_MEDIA_TYPE)
+    assert {name: FORMAT_OF_MEDIA_TYPE[kind] for name, kind in MEDIA_TYPES.items()} == {
+        name: name for name in MEDIA_TYPES
+    }
+
+
+def test_an_ending_tells_the_client_what_it_tells_the_server() -> None:
+    untold = formats._SUFFIXES.keys() - FORMATS.keys()
+
+    assert FORMATS.items() <= formats._SUFFIXES.items()
+    assert {formats._SUFFIXES[ending] for ending in untold} <= {"image", "xlsx"}  # by content
 
 
 def test_a_folder_is_one_row_per_document(tmp_path: Path) -> None:

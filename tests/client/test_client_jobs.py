@@ -1,6 +1,7 @@
 """A job in hand: waited for, steered, and read to its last row."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,30 @@ def test_records_go_in_batches_and_a_full_job_is_waited_for() -> None:
     assert api.requests[5].content == b'{"id":0}\n{"id":1}\n'
     assert api.requests[6].content == b'{"id":2}\n'
     assert len(set(api.sent("Idempotency-Key")[:6])) == 1
+
+
+def test_large_records_go_in_smaller_batches_in_their_order() -> None:
+    answer = {"accepted": 1, "duplicates": 0, "rejected": [], "rejected_total": 0}
+    api, texts = (
+        FakeApi(told(answer)),
+        ["a" * 1_500_000, "b" * 1_500_000, "c", "d" * 3_000_000, "e"],
+    )
+
+    api.client().records.append("job_1", ({"text": text} for text in texts))
+
+    sent = [[json.loads(line)["text"] for line in one.content.splitlines()] for one in api.requests]
+    assert sent == [texts[:1], texts[1:3], texts[3:4], texts[4:]]
+
+
+def test_records_of_a_live_source_go_as_soon_as_a_batch_is_full() -> None:
+    answer = {"accepted": 2, "duplicates": 0, "rejected": [], "rejected_total": 0}
+    api, seen = FakeApi(told(answer)), []
+
+    def source() -> Iterator[dict[str, int]]:
+        for number in range(5):
+            seen.append(len(api.requests))
+            yield {"id": number}
+
+    api.client().records.append("job_1", source(), batch=2)
+
+    assert seen == [0, 0, 1, 1, 2]

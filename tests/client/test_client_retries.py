@@ -138,6 +138,7 @@ def test_retry_after_may_be_a_date() -> None:
     assert found is not None
     assert 80 < found <= 90
     assert error_of(429, {"retry-after": "soon"}, b"{}").retry_after_s is None
+    assert error_of(429, {"retry-after": "\u00b2"}, b"{}").retry_after_s is None
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ def test_one_of_several_secrets_is_enough_while_the_receiver_rotates() -> None:
         (HEADERS | {"webhook-id": "msg_2"}, BODY, NOW),
         (HEADERS | {"webhook-timestamp": str(NOW + 1)}, BODY, NOW),
         (HEADERS | {"webhook-timestamp": "soon"}, BODY, NOW),
+        (HEADERS | {"webhook-timestamp": "1" * 5_000}, BODY, NOW),
+        (HEADERS | {"webhook-id": "msg_\udcff"}, BODY, NOW),
         (HEADERS | {"webhook-timestamp": "١٢"}, BODY, NOW),
         (HEADERS | {"webhook-signature": ""}, BODY, NOW),
         (HEADERS | {"webhook-signature": "v1,"}, BODY, NOW),

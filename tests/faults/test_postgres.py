@@ -205,6 +205,7 @@ def test_requests_beyond_what_the_pool_holds_are_told_to_come_again(
         answers = [one.result() for one in asked]
     assert sorted(one.status for one in answers if one) == [200] * 2 * POOL + [503] * beyond
     assert all("Retry-After" in answer.headers for answer in load.refused)
+    assert load.end() == []
 
 
 def tell(what: str, load: Load, again: int, stack: Stack) -> None:

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from shared.seams import SEAMS
 from tests.eventually import eventually
 from tests.faults.accounts import assert_each_unit_once, job_of, people
 from tests.faults.test_kills import EXTRACT
@@ -23,6 +24,11 @@ PASSES = {  # so many times the seam is passed before the process dies there
     "collector_mid_seal": 2,
     "collector_before_commit": 1,
 }
+OF_THE_API = "api_after_commit"
+
+
+def test_a_process_is_killed_at_every_seam_there_is() -> None:
+    assert {*PASSES, OF_THE_API} == SEAMS
 
 
 @pytest.mark.parametrize("seam", PASSES)
@@ -48,7 +54,7 @@ def test_a_process_killed_at_a_seam_costs_nothing_but_time(stack: Stack, seam: s
 
 def test_an_api_killed_between_commit_and_answer_has_made_one_job(stack: Stack) -> None:
     # given an api that dies once a job is stored
-    replace_api(stack, APWA_MODE="development", APWA_FAULTS="api_after_commit:kill")
+    replace_api(stack, APWA_MODE="development", APWA_FAULTS=f"{OF_THE_API}:kill")
     before, key = stack.scalar("SELECT count(*) FROM jobs"), {"Idempotency-Key": "seam"}
     body = job_of(people(20), plan=EXTRACT)
     with pytest.raises((OSError, http.client.HTTPException)):

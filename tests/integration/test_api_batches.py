@@ -11,9 +11,11 @@ from openai.types import Batch, FileObject
 from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
+from services.api.batches import lines as written
 from services.collector.erase_deleted import erase_deleted
 from services.collector.erase_files import erase_files, expire_files
 from services.collector.finalize_job import finalize_job
+from shared.actions.refusals import Gone
 from shared.capabilities import builtin
 from shared.database import capabilities
 from shared.settings import Settings
@@ -328,6 +330,24 @@ def test_a_file_is_held_while_its_batch_runs_and_erased_after(api: Api) -> None:
         assert connection.execute(text("SELECT count(*) FROM table_chunks")).scalar_one() == 0
     kept = api.get(f"{BATCHES}/{batch['id']}").get_json()
     assert (kept["status"], kept["error_file_id"]) == ("cancelled", None)
+
+
+def test_lines_that_are_sent_break_off_when_their_batch_is_deleted(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given lines that are on their way when the job of their batch is deleted
+    monkeypatch.setattr(written, "UNITS_AT_ONCE", 1)
+    batch = api.post(BATCHES, json={**ASKED, "input_file_id": uploaded(api)}).get_json()
+    api.post(f"{BATCHES}/{batch['id']}/cancel")
+    _finish(api)
+    batch = api.get(f"{BATCHES}/{batch['id']}").get_json()
+    sent = api.get(f"{FILES}/{batch['error_file_id']}/content")
+    assert sent.status_code == 200
+    assert api.send("DELETE", f"/v1/jobs/{batch['apwa']['job']}").status_code == 202
+
+    # then what was sent must not look like all there was
+    with pytest.raises(Gone):
+        sent.get_data()
 
 
 def test_a_deleted_file_nobody_used_leaves_nothing(api: Api) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from services.collector.collect_job import Collector, collect_job
-from services.planner.cut_stream import cut_due_streams
+from services.planner.cut_stream import cut_stream, due_streams
 from services.planner.plan_job import Planner, plan_job
 from shared.database import shards, stages, streams, tables
 from shared.domain.outcome import Settled
@@ -77,7 +77,8 @@ class Fleet:
         for _ in range(20):
             with self.engine.begin() as tx:
                 tx.execute(text("UPDATE stream_batches SET accepted_at = now() - interval '1 h'"))
-            cut_due_streams(self.engine, self.api.settings, ring_dispatch=lambda _: None)
+            for job_id in due_streams(self.engine, self.api.settings):
+                cut_stream(self.engine, self.api.settings, job_id)
         return self
 
     def work(self, most: int = 1_000) -> int:

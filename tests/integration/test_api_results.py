@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from services.api import formats
+from shared.actions.refusals import Gone
 from shared.database import jobs, plans, stages, tables
 from shared.database.engine import to_json
 from shared.database.stages import NewStage
@@ -218,6 +220,21 @@ def test_input_rows_can_be_included(job: Job) -> None:
     [first, _] = job.results("include=input").get_json()["items"]
     assert first["_apwa"]["input"] == [{"id": 6, "text": "t6"}, {"id": 7, "text": "t7"}]
     assert first["_apwa"]["input_rows"] == 2
+
+
+def test_rows_that_are_sent_break_off_when_their_job_is_deleted(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given rows that are on their way when their job is deleted, and perhaps erased
+    monkeypatch.setattr(formats, "_ROWS_AT_ONCE", 1)
+    job.shard([0, 1], noted=1)
+    sent = job.results("format=csv")
+    with job.api.database.begin() as connection:
+        run(connection, "UPDATE jobs SET deleted_at = now() WHERE id = :id", id=job.id)
+
+    # then what was sent must not look like all there was
+    with pytest.raises(Gone):
+        sent.get_data()
 
 
 def test_input_rows_of_an_erased_table_are_left_out(job: Job) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from services.collector.audit import audit
 from shared.database.invariants import QUERIES, breaches
@@ -71,6 +71,39 @@ def test_what_nobody_takes_care_of_is_found(job: RunningJob, invariant: str) -> 
     for statement in FORGOTTEN[invariant].split(";"):
         job.run(statement)
     assert invariant in broken(job)
+
+
+def test_the_slices_are_read_once_however_many_accounts_there_are(job: RunningJob) -> None:
+    # given a slice that neither the job's account nor the project's knows of, and more accounts
+    job.run("INSERT INTO spend_accounts (id, project_id) SELECT project_id, project_id FROM jobs")
+    job.run(
+        "INSERT INTO spend_accounts (id, project_id, job_id) SELECT id, project_id, id FROM jobs"
+    )
+    job.run("INSERT INTO projects (id, name) SELECT 'p' || n, n FROM generate_series(1, 50) n")
+    job.run(
+        "INSERT INTO spend_accounts (id, project_id) SELECT id, id FROM projects "
+        "WHERE id ~ '^p[0-9]'"
+    )
+    assert "books" not in broken(job)
+    job.run(
+        "INSERT INTO spend (job_id, worker_id, project_id, reserved_microusd, lease_until) "
+        "SELECT id, 'wrk_a', project_id, 5, now() FROM jobs"
+    )
+
+    # then both are found
+    with job.engine.connect() as connection:
+        found = {one.object_id for one in breaches(connection) if one.invariant == "books"}
+        plan = connection.execute(text("EXPLAIN (ANALYZE, FORMAT JSON) " + QUERIES["books"]))
+        [nodes] = plan.scalar_one()
+    [project] = job.rows("SELECT project_id FROM jobs")
+    assert found == {job.id, project["project_id"]}
+    assert looks_at("spend", nodes["Plan"]) == 1
+
+
+def looks_at(table: str, node: dict[str, Any]) -> int:
+    """Return how often a plan that was run went through a table."""
+    own = node["Actual Loops"] if node.get("Relation Name") == table else 0
+    return int(own) + sum(looks_at(table, below) for below in node.get("Plans", []))
 
 
 def test_every_invariant_has_a_case_that_breaks_it() -> None:

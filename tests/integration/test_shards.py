@@ -259,3 +259,22 @@ def test_a_shard_that_was_lost_does_not_wait_for_its_message(job: RunningJob) ->
     with job.engine.connect() as connection:
         assert shards.due_of_the_starved(connection, ["extract"], 10) == [ids[2]]
         assert shards.due_of_the_starved(connection, ["another"], 10) == []
+        assert shards.due_lost(connection, ["extract"], 10) == [ids[2]]
+        assert shards.due_lost(connection, ["another"], 10) == []
+
+    # whoever was told of it; but not what must run alone, nor what rests
+    job.run("UPDATE shards SET status = 'dispatched', dispatched_at = now() WHERE lost = 1")
+    job.run("UPDATE shards SET lost = 2, alone = true WHERE id = :id", id=ids[0])
+    with job.engine.connect() as connection:
+        assert shards.due_lost(connection, ["extract"], 10) == [ids[2]]
+    job.run("UPDATE jobs SET status = 'paused' WHERE id = :id", id=job.id)
+    with job.engine.connect() as connection:
+        assert shards.due_lost(connection, ["extract"], 10) == []
+
+
+def test_what_must_run_alone_is_announced_after_the_rest(job: RunningJob) -> None:
+    first, second, third = job.shard_ids()
+    job.run("UPDATE shards SET alone = true WHERE id = :id", id=first)
+    with job.engine.begin() as tx:
+        announced = shards.dispatch(tx, job.id, 10, 15.0)
+    assert [shard_id for shard_id, _ in announced] == [second, third, first]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from services.cli.embedded.datastores import Datastores
+from tests.faults.own_postgres import crash
 from tests.stack import Stack
 
 Fault = Callable[["Faults"], str]
@@ -39,10 +40,7 @@ def _stop(faults: Faults) -> str:
     worker = faults.stack.processes["worker"].pop(0)
     os.kill(worker.pid, signal.SIGTERM)
     faults.stack.start("worker")
-    try:
-        worker.wait(20)
-    except TimeoutError:
-        worker.kill()
+    worker.wait(20)  # raises for one that does not stop, which ends the soak
     return "SIGTERM worker"
 
 
@@ -79,11 +77,7 @@ def _kill_redis(faults: Faults) -> str:
 
 
 def _crash_postgres(faults: Faults) -> str:
-    postgres = faults.stores.postgres
-    os.kill(postgres.process_id, signal.SIGQUIT)
-    assert postgres.process is not None
-    postgres.process.wait(time.monotonic() + 10)
-    postgres.process.kill_group()
+    crash(faults.stores)
     faults.stores.start_postgres()
     return "Postgres crash-restarted"
 

@@ -18,6 +18,7 @@ from tests.soak.kinds import SoakJob, some_job
 from tests.stack import Answer, Stack
 
 AT_ONCE = 6  # jobs under way
+NOT_NOW = {409, 503}  # a fault is on, or the first try is still being decided
 SETTLES_S = 120.0  # the last jobs may take this long after the last fault
 
 
@@ -72,6 +73,7 @@ class _Soak:
     ) -> None:
         self.tell, self.since = tell, time.monotonic()
         self.stack, self.faults, self.die, self.report = stack, faults, die, report
+        self.number, self.next = 0, some_job(die, 0)
         self.open: dict[str, SoakJob] = {}
         self.paused: set[str] = set()
         self.sent: Counter[str] = Counter()  # batches of records by job, each counted twice
@@ -91,11 +93,17 @@ class _Soak:
         self._check_database()
 
     def _submit(self) -> None:
-        job = some_job(self.die)
-        key = f"soak-{sum(self.report.jobs.values())}"
-        answer = self._ask("POST", "/v1/jobs", job.body, key)
-        if answer is None or answer.status != 202:
-            return  # a fault is on; the same number is tried again, and finds its job if it exists
+        """Submit a job, the same one until it is answered: a lost answer may have stored it."""
+        job = self.next
+        answer = self._ask("POST", "/v1/jobs", job.body, f"soak-{self.number}")
+        if answer is None or answer.status in NOT_NOW:
+            return
+        self.number += 1
+        self.next = some_job(self.die, self.number)
+        if answer.status != 202:
+            told = answer.body.decode(errors="replace")[:300]
+            self.report.problems.append(f"{job.kind} was not taken: {answer.status} {told}")
+            return
         self.open[answer.json["id"]] = job
         self.report.jobs[job.kind] += 1
 

@@ -7,8 +7,8 @@ import pytest
 
 from apwa_client import ApiUnreachable
 from apwa_client.errors import error_of
-from services.cli.client import ApiRefusedError, ApiUnreachableError, translated
-from services.cli.exits import Exit
+from services.cli.client import ApiClient, ApiRefusedError, ApiUnreachableError, translated
+from services.cli.exits import CommandError, Exit
 
 
 def refused(status: int, **problem: Any) -> ApiRefusedError:
@@ -27,6 +27,16 @@ def test_a_refusal_tells_each_bad_field_once() -> None:
 
     assert str(error) == "Not valid.\n  /goal: Too long. [length]"
     assert (error.code, error.status, error.problem["detail"]) == (Exit.REFUSED, 422, "Not valid.")
+
+
+@pytest.mark.parametrize(("url", "key"), [("http://x:1", ""), ("x:1", "apwa_key")])
+def test_an_address_or_key_that_is_none_ends_the_command_with_a_sentence(
+    url: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("APWA_API_KEY", raising=False)
+
+    with pytest.raises(CommandError, match=r"APWA_API_KEY|no address"):
+        ApiClient(url, key)
 
 
 def test_a_key_that_does_not_open_is_told_with_what_to_do() -> None:

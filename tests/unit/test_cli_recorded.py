@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from services.cli.exits import CommandError
-from services.cli.recorded import read_object, read_recorded, read_secret, signed
+from services.cli.given_files import read_object
+from services.cli.recorded import read_recorded, read_secret, signed
 from shared.domain.hook_scheme import Verified, scheme_of, verify
 from tests.stack import ROOT
 
@@ -37,6 +38,11 @@ def test_a_recording_brings_its_headers_and_given_ones_win(tmp_path: Path) -> No
     found = read_recorded(written(tmp_path, recording), ["x-b: three"])
     assert found.headers == {"x-a": "one", "x-b": "three"}
     assert json.loads(found.body) == {"a": ["é"]}
+
+
+def test_a_body_that_only_looks_like_a_recording_is_a_body(tmp_path: Path) -> None:
+    body = b'{"headers": ["a", "b"], "payload": 1}'
+    assert read_recorded(written(tmp_path, body), []).body == body
 
 
 @pytest.mark.parametrize("kind", ["github", "stripe", "hmac", "token"])

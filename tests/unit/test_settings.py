@@ -100,6 +100,13 @@ def test_every_spelling_of_the_database_address_gets_the_driver(scheme):
     assert settings.sqlalchemy_url == "postgresql+psycopg://u:p@h:1/d"
 
 
+def test_a_key_that_seals_is_long_without_the_space_around_it():
+    for keys in ("short", "k" * 32 + ",short", " " * 32 + "short"):
+        with pytest.raises(SettingsError, match="APWA_SECRET_KEYS"):
+            load_settings({**STORES, "APWA_SECRET_KEYS": keys})
+    load_settings({**STORES, "APWA_SECRET_KEYS": f"{'k' * 32} , {'l' * 32},"})
+
+
 def test_secrets_stay_out_of_the_printed_settings():
     assert "s3cret" not in repr(load_settings(STORES))
 

@@ -136,7 +136,7 @@ def _retry_after(text: str | None) -> float | None:
     """Read seconds or an HTTP date; None for what is neither."""
     if text is None:
         return None
-    if text.strip().isdigit():
+    if text.strip().isdecimal():
         return float(text)
     try:
         moment = parsedate_to_datetime(text)

@@ -120,9 +120,9 @@ def _text_or_table(name: str, text: str) -> dict[str, Any]:
 
 
 def _may_be_meant_as_file(text: str) -> bool:
-    if len(text) > 1000 or "\n" in text or "\0" in text or not text.strip():
+    if len(text) > 1000 or "\n" in text or not text.strip():
         return False
-    return Path(text).is_file()
+    return os.path.isfile(text)  # a Path raises for what is too long to be a name
 
 
 def _file(ready: Prepared, name: str, path: Path) -> dict[str, Any]:

@@ -71,14 +71,15 @@ def _required(headers: Mapping[str, str], name: str) -> str:
 
 
 def _check_time(stamp: str, now: float, tolerance_s: float) -> None:
-    if not (stamp.isascii() and stamp.isdigit()):
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 20):  # int() of thousands raises
         raise WebhookInvalid("webhook-timestamp is no number of seconds")
     if abs(now - int(stamp)) > tolerance_s:
         raise WebhookInvalid("webhook-timestamp is too far from now")
 
 
 def _signature(secret: str, message_id: str, stamp: str, raw: bytes) -> bytes:
-    signed = f"{message_id}.{stamp}.".encode() + raw
+    # Frameworks hand over bytes of a header that are not UTF-8 as escaped surrogates.
+    signed = f"{message_id}.{stamp}.".encode("utf-8", "surrogateescape") + raw
     return hmac.new(_key(secret), signed, hashlib.sha256).digest()
 
 

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from flask import request
-from marshmallow import ValidationError
 
 from services.api.bodies import require_media_type
 from services.api.problems import invalid
 from services.api.schemas.batches import FileFormSchema
-from services.api.schemas.strict import problems_of_messages
+from services.api.schemas.strict import loaded
 from services.api.uploads import MULTIPART, ApiRequest, PartFile
 from services.api.wired import wired
 from shared.actions.job_request import UploadedFile
-from shared.actions.refusals import Invalid
 from shared.contracts.json_values import value_findings
 
 _SCHEMA = FileFormSchema()
@@ -64,11 +62,7 @@ def _fields() -> dict[str, Any]:
             found.setdefault(_NESTED, {})[inner[:-1]] = _number_or_text(values[0])
         else:
             found[name[:100]] = values[0]
-    try:
-        loaded: dict[str, Any] = _SCHEMA.load(found)
-    except ValidationError as error:
-        raise Invalid(problems_of_messages(error.messages)) from error
-    return loaded
+    return loaded(_SCHEMA, found)
 
 
 def _number_or_text(value: str) -> int | str:

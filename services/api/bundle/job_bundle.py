@@ -1,12 +1,12 @@
 """What a bundle holds, member by member, read from the database as it is sent."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 from services.api.answers import moment
 from services.api.bundle.stage_members import StageReader
 from services.api.bundle.zip_stream import ZipStream
+from services.api.long_answer import require_kept
 from services.api.views.jobs import event_object, job_object
 from shared.contracts import bundle
 from shared.contracts.json_values import canonical_json
@@ -20,12 +20,8 @@ from shared.tables.store import visible_batches
 _EVENTS_AT_ONCE = 500
 
 
-class JobGone(RuntimeError):
-    """The job was deleted while it was sent; the archive must not look whole."""
-
-
 def bundle_of(engine: Engine, job: JobRecord) -> Iterator[bytes]:
-    """Yield the archive of a final job. Raises JobGone when it is deleted meanwhile."""
+    """Yield the archive of a final job. Raises Gone when it is deleted meanwhile."""
     with engine.connect() as connection:
         found = stages.of_job(connection, job.id)
         plans = bundles.plans_of(connection, job.id)
@@ -42,7 +38,7 @@ def bundle_of(engine: Engine, job: JobRecord) -> Iterator[bytes]:
         used[stage.name] = reader.usage
     for name, pieces in _of_job(engine, job, found, used):
         yield from archive.member(name, pieces)
-    _require_job(engine, job.id)
+    require_kept(engine, job.project_id, job.id)
     yield from archive.close()
 
 
@@ -77,11 +73,9 @@ def _planning(engine: Engine, job_id: str) -> Iterator[bytes]:
 
 def _events(engine: Engine, job_id: str) -> Iterator[bytes]:
     after = 0
-    page: Callable[[Connection], list[dict[str, Any]]]
     while True:
-        page = partial(events.page, job_id=job_id, after=after, limit=_EVENTS_AT_ONCE)
         with engine.connect() as connection:
-            found = page(connection)
+            found = events.page(connection, job_id, after=after, limit=_EVENTS_AT_ONCE)
         if not found:
             return
         after = found[-1]["seq"]
@@ -127,10 +121,3 @@ def _costs(job: JobRecord, used: dict[str, dict[str, int]]) -> dict[str, Any]:
         name: total[name] - sum(one[name] for one in used.values()) for name in bundle.MEASURES
     }
     return {"total": total, "planning": planning, "stages": used}
-
-
-def _require_job(engine: Engine, job_id: str) -> None:
-    with engine.connect() as connection:
-        found = jobs.find(connection, job_id)
-    if found is None or found.deleted_at is not None:
-        raise JobGone("the job was deleted while its bundle was sent")

@@ -1,5 +1,7 @@
 """Operations on jobs and their plans."""
 
+from typing import get_args
+
 from services.api.operations.parts import (
     DELETED,
     INVALID,
@@ -13,6 +15,7 @@ from services.api.operations.parts import (
     STALE,
     Operation,
     choice,
+    json_or_files,
     query,
 )
 from services.api.schemas import answers
@@ -24,23 +27,9 @@ from services.api.schemas.control import (
     RetrySchema,
 )
 from services.api.schemas.job_request import JobRequestSchema
+from shared.domain.job import JobStatus
 
-JOB_BODY = {
-    "application/json": {"schema": JobRequestSchema},
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "properties": {"job": JobRequestSchema},
-            "required": ["job"],
-            "additionalProperties": {"type": "string", "format": "binary"},
-        }
-    },
-}
-
-JOB_STATUSES = (
-    "queued", "planning", "piloting", "awaiting_approval", "running", "paused", "finalizing",
-    "succeeded", "partial", "failed", "cancelled",
-)  # fmt: skip
+JOB_BODY = json_or_files(JobRequestSchema)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -55,7 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "list_jobs", "GET", "/v1/jobs", "jobs", "List jobs, newest first", "jobs:read",
         answer=answers.JobSchema, is_list=True, problems=(*KEY, INVALID),
         query_parameters=(
-            query("status", "Only jobs in this state.", choice(*JOB_STATUSES)),
+            query("status", "Only jobs in this state.", choice(*get_args(JobStatus))),
             query("label.KEY", "Only jobs whose label KEY has this value; repeatable by key."),
             query("created_after", "RFC 3339 time.", {"type": "string", "format": "date-time"}),
             query("created_before", "RFC 3339 time.", {"type": "string", "format": "date-time"}),

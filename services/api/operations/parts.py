@@ -46,6 +46,17 @@ NOT_FOUND = (404, "No such object in the key's project.")
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
+def json_or_files(schema: type[Schema]) -> dict[str, Any]:
+    """Return the body that is JSON, or a part `job` with it and a file for each input."""
+    form = {
+        "type": "object",
+        "properties": {"job": schema},
+        "required": ["job"],
+        "additionalProperties": BINARY["schema"],
+    }
+    return {"application/json": {"schema": schema}, "multipart/form-data": {"schema": form}}
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One method of one path. `scope` None: any key; `public`: no key either."""

@@ -8,23 +8,12 @@ from services.api.operations.parts import (
     PAGE,
     READ,
     Operation,
+    json_or_files,
     query,
 )
 from services.api.schemas import workflow_answers as answers
 from services.api.schemas.answers import JobSchema
 from services.api.schemas.workflow import WorkflowCreateSchema, WorkflowRunSchema
-
-RUN_BODY = {
-    "application/json": {"schema": WorkflowRunSchema},
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "properties": {"job": WorkflowRunSchema},
-            "required": ["job"],
-            "additionalProperties": {"type": "string", "format": "binary"},
-        }
-    },
-}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -61,7 +50,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "run_workflow", "POST", "/v1/workflows/{name}/runs", "workflows", "Run a workflow",
         "jobs:write", status=202, answer=JobSchema,
-        answer_text="Stored; `Location` is the job.", body=RUN_BODY,
+        answer_text="Stored; `Location` is the job.", body=json_or_files(WorkflowRunSchema),
         problems=(*KEY, *JSON_BODY,
                   (404, "No such workflow or version, or an input names an unknown table."),
                   (409, "A table still loads, or the idempotency key is in flight."), INVALID),

@@ -29,7 +29,7 @@ def lineage(chosen: Chosen, unit: SettledUnit, inputs: "InputRows") -> dict[str,
         "attempt": unit.attempt,
     }
     if chosen.others:
-        told["sources"] = [told["source"], *(_whole(table) for table in chosen.others)]
+        told["sources"] = [told["source"], *(whole(table) for table in chosen.others)]
     if unit.missing:
         told["missing"] = unit.missing
     if unit.outcome != "succeeded":
@@ -40,7 +40,8 @@ def lineage(chosen: Chosen, unit: SettledUnit, inputs: "InputRows") -> dict[str,
     return told
 
 
-def _whole(table: TableRecord) -> dict[str, Any]:
+def whole(table: TableRecord) -> dict[str, Any]:
+    """Return a table that was read as a whole, as one source of many."""
     return {"table": table.id, "name": table.name, "rows": [[0, table.row_count]]}
 
 

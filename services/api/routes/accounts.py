@@ -7,11 +7,10 @@ from flask import Blueprint, Response
 from services.api import cursors, query
 from services.api.answers import answer
 from services.api.auth import actor, needs
-from services.api.operator import project_asked
+from services.api.operator import project_looked_at
 from services.api.problems import invalid
 from services.api.views.service import audit_object, usage_object
 from services.api.wired import wired
-from shared.actions.actor import SYSTEM
 from shared.database import audit, usage_hours
 from shared.database.audit import AuditFilter
 from shared.database.usage_hours import Asked
@@ -50,11 +49,8 @@ def _asked(given: dict[str, str]) -> Asked:
     elif by not in GROUPINGS:
         raise invalid("/query/group_by", f"Choose one of {', '.join(GROUPINGS)}, label.KEY.")
     since, until = query.moment(given, "from"), query.moment(given, "to")
-    project_id = project_asked(given)
-    if project_id is None and not actor().may(SYSTEM):
-        project_id = actor().project_id
     return Asked(
-        by, project_id, label, _whole(since, up=False, name="from"),
+        by, project_looked_at(given), label, _whole(since, up=False, name="from"),
         _whole(until, up=True, name="to"),
     )  # fmt: skip
 
@@ -80,7 +76,7 @@ def get_audit_log() -> Response:
     )  # fmt: skip
     limit = query.limit(given)
     wanted = AuditFilter(
-        _audited(given), given.get("object"), given.get("actor"), given.get("action"),
+        project_looked_at(given), given.get("object"), given.get("actor"), given.get("action"),
         query.moment(given, "from"), query.moment(given, "to"),
     )  # fmt: skip
     scope = f"{actor().project_id} audit-log {wanted}"
@@ -91,11 +87,3 @@ def get_audit_log() -> Response:
         page = audit.page(connection, wanted, before=before, limit=limit + 1)
     cursor = cursors.write(scope, [page[limit - 1].id]) if len(page) > limit else None
     return answer({"items": [audit_object(one) for one in page[:limit]], "next_cursor": cursor})
-
-
-def _audited(given: dict[str, str]) -> str | None:
-    """Return whose entries: an operator's key sees every project's unless it names one."""
-    project_id = project_asked(given)
-    if project_id is None and not actor().may(SYSTEM):
-        return actor().project_id
-    return project_id

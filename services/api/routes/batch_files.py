@@ -1,7 +1,6 @@
 """Files of the OpenAI-compatible interface: upload, list, look at, read, delete."""
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response
@@ -12,7 +11,8 @@ from services.api.auth import actor, needs
 from services.api.batches.file_form import FileForm, file_form
 from services.api.batches.lines import error_lines, output_lines
 from services.api.idempotency import Given, Remember, once
-from services.api.problems import Problem, invalid, not_found
+from services.api.long_answer import begun, of_kept_job
+from services.api.problems import invalid, missing_scope, not_found
 from services.api.views.batches import file_object, page_object
 from services.api.wired import wired
 from shared.actions.delete_file import delete_file
@@ -21,6 +21,7 @@ from shared.actions.store_file import store_file
 from shared.database import batch_files, batches, tables
 from shared.database.batch_files import FileRecord
 from shared.database.engine import Connection
+from shared.domain.ids import is_id
 from shared.tables.batch_file import file_bytes
 
 blueprint = Blueprint("batch_files", __name__, url_prefix="/openai/v1/files")
@@ -95,9 +96,7 @@ def get_content(file_id: str) -> Response:
     """Return the file itself; of a batch that runs, what is there by now."""
     query.known()
     file = _find(file_id)
-    pieces = _pieces(file)
-    first = next(pieces, b"")  # what goes wrong at the start is still an answer
-    response = Response(chain([first], pieces), content_type=_JSONL)
+    response = Response(begun(_pieces(file)), content_type=_JSONL)
     response.headers["Content-Disposition"] = f'attachment; filename="{file.id}.jsonl"'
     if file.role == "input" and file.byte_count is not None:
         response.content_length = file.byte_count
@@ -111,7 +110,7 @@ def remove_file(file_id: str) -> Response:
     query.known()
     file = _find(file_id)
     if file.role != "input" and not actor().may("jobs:write"):
-        raise _missing("jobs:write")
+        raise missing_scope("jobs:write")
     delete_file(wired().engine, actor(), file_id)
     return answer({"id": file_id, "object": "file", "deleted": True})
 
@@ -119,7 +118,7 @@ def remove_file(file_id: str) -> Response:
 def after_id(given: dict[str, str], prefix: str) -> str | None:
     """Return the id behind which a page begins; 422 for what is no id of the list."""
     after = given.get("after")
-    if after is not None and not query.is_id(after, prefix):
+    if after is not None and not is_id(after, prefix):
         raise invalid("/query/after", f"Give the id of an item of this list ({prefix}_...).")
     return after
 
@@ -132,12 +131,8 @@ def _find(file_id: str) -> FileRecord:
     if file is None:
         raise not_found("file")
     if file.role != "input" and not actor().may("jobs:read"):
-        raise _missing("jobs:read")
+        raise missing_scope("jobs:read")
     return file
-
-
-def _missing(scope: str) -> Problem:
-    return Problem(403, "missing_scope", f"This needs a key with the scope {scope}.")
 
 
 def _pieces(file: FileRecord) -> Iterator[bytes]:
@@ -149,7 +144,10 @@ def _pieces(file: FileRecord) -> Iterator[bytes]:
         batch = batches.find(connection, file.batch_id, file.project_id)
     if batch is None:
         raise not_found("file")
-    return output_lines(engine, batch) if file.role == "output" else error_lines(engine, batch)
+    lines = output_lines(engine, batch) if file.role == "output" else error_lines(engine, batch)
+    if batch.job_id is None:
+        return lines
+    return of_kept_job(engine, batch.project_id, batch.job_id, lines)
 
 
 def _counted(file: FileRecord) -> int:

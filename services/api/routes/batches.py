@@ -3,24 +3,22 @@
 from typing import Any
 
 from flask import Blueprint, Response, g
-from marshmallow import ValidationError
 
 from services.api import query
 from services.api.answers import answer
 from services.api.auth import actor, needs
-from services.api.bodies import json_body, optional_json_body
+from services.api.bodies import json_body, no_fields
 from services.api.idempotency import Given, Remember, once
-from services.api.problems import invalid, not_found
+from services.api.problems import not_found
 from services.api.request_id import traceparent
 from services.api.routes.batch_files import after_id
 from services.api.schemas.batches import BatchRequestSchema
 from services.api.schemas.job_request import PolicySchema
-from services.api.schemas.strict import problems_of_messages
+from services.api.schemas.strict import loaded
 from services.api.views.batches import batch_object, batch_objects, model_objects, page_object
 from services.api.wired import wired
 from shared.actions.cancel_batch import cancel_batch
 from shared.actions.create_batch import BatchRequest, create_batch
-from shared.actions.refusals import Invalid
 from shared.database import batches
 from shared.database.batches import BatchRecord
 from shared.database.engine import Connection
@@ -60,10 +58,7 @@ def _create(request: BatchRequest, remember: Remember) -> Given:
 
 
 def _read(document: Any) -> BatchRequest:
-    try:
-        data = _SCHEMA.load(document)
-    except ValidationError as error:
-        raise Invalid(problems_of_messages(error.messages)) from error
+    data = loaded(_SCHEMA, document)
     policy = PolicySchema().load({"reuse": "none"})
     priority = policy.pop("priority")
     expiry = data["output_expires_after"]
@@ -113,10 +108,7 @@ def cancel(batch_id: str) -> Response:
     """Stop a batch; what it has answered stays in its output file."""
     query.known()
     query.require_id(batch_id, "bat", "batch")
-    raw, document = optional_json_body()
-    if document != {}:
-        raise invalid("", "This action takes no fields.")
-    return once(raw, lambda remember: _cancel(batch_id, remember))
+    return once(no_fields(), lambda remember: _cancel(batch_id, remember))
 
 
 def _cancel(batch_id: str, remember: Remember) -> Given:

@@ -4,17 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, request
-from marshmallow import Schema, ValidationError
 
 from services.api import preconditions, query
 from services.api.answers import answer, answer_with_etag
 from services.api.auth import actor, needs
-from services.api.bodies import json_body, optional_json_body
+from services.api.bodies import json_body, no_fields, optional_json_body
 from services.api.idempotency import Given, Remember, once
 from services.api.job_request_body import job_body, read_job_request
-from services.api.problems import invalid
 from services.api.schemas.control import JobEditSchema, PlanEditSchema, RejectionSchema
-from services.api.schemas.strict import problems_of_messages
+from services.api.schemas.strict import loaded
 from services.api.views.jobs import estimate_object, job_object, plan_object
 from services.api.wired import wired
 from shared.actions.approve import approve_plan, reject_plan
@@ -23,7 +21,6 @@ from shared.actions.edit_plan import replace_plan
 from shared.actions.estimate import estimate_job
 from shared.actions.finalize import finalize_job
 from shared.actions.pause import pause_job
-from shared.actions.refusals import Invalid
 from shared.actions.resume import resume_job
 from shared.broker.ring import Message
 from shared.database import jobs
@@ -56,7 +53,7 @@ def edit(job_id: str) -> Response:
     """Change budget, deadline, priority and labels of a job that is not final."""
     _known(job_id)
     versions = preconditions.versions(preconditions.required())
-    data = _load(JobEditSchema(), json_body()[1])
+    data = loaded(JobEditSchema(), json_body()[1])
     policy = {name: data[name] for name in ("deadline_s",) if name in data}
     wanted = JobEdit(data["budget"], data["labels"], data["priority"], policy)
     shown: list[Response] = []
@@ -111,7 +108,7 @@ def put_plan(job_id: str) -> Response:
     """Replace the plan of a job that waits for approval."""
     _known(job_id)
     hashes = preconditions.required()
-    document = _load(PlanEditSchema(), json_body()[1])["plan"]
+    document = loaded(PlanEditSchema(), json_body()[1])["plan"]
     plan = replace_plan(wired().engine, wired().settings, actor(), job_id, document, hashes)
     response = answer(plan_object(plan))
     response.set_etag(plan.hash)
@@ -138,7 +135,7 @@ def reject(job_id: str) -> Response:
     _known(job_id)
     hashes = preconditions.given()
     raw, document = optional_json_body()
-    reason = _load(RejectionSchema(), document)["reason"]
+    reason = loaded(RejectionSchema(), document)["reason"]
     return _act(
         raw,
         lambda commit: reject_plan(wired().engine, actor(), job_id, hashes, reason, commit),
@@ -153,17 +150,7 @@ def _known(job_id: str) -> None:
 
 def _no_fields(job_id: str) -> bytes:
     _known(job_id)
-    raw, document = optional_json_body()
-    if document != {}:
-        raise invalid("", "This action takes no fields.")
-    return raw
-
-
-def _load(schema: Schema, document: Any) -> dict[str, Any]:
-    try:
-        return dict(schema.load(document))
-    except ValidationError as error:
-        raise Invalid(problems_of_messages(error.messages)) from error
+    return no_fields()
 
 
 def _act(raw: bytes, action: Callable[[BeforeCommit], JobRecord], *rings: Message) -> Response:

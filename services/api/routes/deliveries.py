@@ -7,10 +7,10 @@ from flask import Blueprint, Response
 from services.api import cursors, query
 from services.api.answers import answer
 from services.api.auth import actor, needs
-from services.api.bodies import optional_json_body
+from services.api.bodies import no_fields, optional_json_body
 from services.api.idempotency import Given, Remember, once
-from services.api.problems import invalid, not_found
-from services.api.routes.webhook_endpoints import load
+from services.api.problems import not_found
+from services.api.schemas.strict import loaded
 from services.api.schemas.webhooks import RotationSchema
 from services.api.views.webhooks import delivery_detail, delivery_object, secret_object
 from services.api.wired import wired
@@ -66,9 +66,7 @@ def get_delivery(delivery_id: str) -> Response:
 def redeliver_one(delivery_id: str) -> Response:
     """Send a delivery again."""
     _known(delivery_id)
-    raw, document = optional_json_body()
-    if document != {}:
-        raise invalid("", "This action takes no fields.")
+    raw = no_fields()
 
     def work(remember: Remember) -> Given:
         body: dict[str, Any] = {}
@@ -90,9 +88,7 @@ def get_secret() -> Response:
     """Return what signs the webhooks of jobs."""
     query.known()
     found = read_project_secret(wired().engine, wired().settings, actor())
-    response = answer(secret_object(found))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer(secret_object(found))
 
 
 @blueprint.post("/webhook-secret/rotate")
@@ -101,7 +97,7 @@ def rotate_secret() -> Response:
     """Make a new one; the former one signs too for a while."""
     query.known()
     raw, document = optional_json_body()
-    overlap_s = load(RotationSchema(), document)["overlap_s"]
+    overlap_s = loaded(RotationSchema(), document)["overlap_s"]
 
     def work(remember: Remember) -> Given:
         def before_commit(connection: Connection, made: Secret) -> None:
@@ -110,7 +106,7 @@ def rotate_secret() -> Response:
         made = rotate_project_secret(
             wired().engine, wired().settings, actor(), overlap_s, before_commit
         )
-        return Given(_DONE, secret_object(made), {"Cache-Control": "no-store"})
+        return Given(_DONE, secret_object(made), {})
 
     return once(raw, work)
 

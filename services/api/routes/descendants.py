@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, g
-from marshmallow import Schema, ValidationError
 
 from services.api import query
 from services.api.auth import actor, needs
@@ -13,11 +12,10 @@ from services.api.idempotency import Given, Remember, once
 from services.api.job_request_body import read_inputs
 from services.api.request_id import traceparent
 from services.api.schemas.control import ForkSchema, RetrySchema
-from services.api.schemas.strict import problems_of_messages
+from services.api.schemas.strict import loaded
 from services.api.views.jobs import job_object
 from services.api.wired import wired
 from shared.actions.fork import Fork, fork_job
-from shared.actions.refusals import Invalid
 from shared.actions.retry import Retry, retry_job
 from shared.database.engine import Connection
 from shared.database.jobs import JobRecord
@@ -35,7 +33,7 @@ def retry(job_id: str) -> Response:
     """Make a job that keeps the good units of this one and runs the selected ones again."""
     _known(job_id)
     raw, document = optional_json_body()
-    data = _load(RetrySchema(), document)
+    data = loaded(RetrySchema(), document)
     asked = Retry(data["select"], data["overrides"], g.request_id, traceparent())
     return _make(
         raw,
@@ -49,7 +47,7 @@ def fork(job_id: str) -> Response:
     """Make a job with other inputs, plan or policy; unchanged units are reused."""
     _known(job_id)
     raw, document = json_body()
-    data = _load(ForkSchema(), document)
+    data = loaded(ForkSchema(), document)
     policy = {name: value for name, value in data["policy"].items() if name != "priority"}
     asked = Fork(
         inputs=read_inputs(data["inputs"], {}),
@@ -68,13 +66,6 @@ def fork(job_id: str) -> Response:
 def _known(job_id: str) -> None:
     query.known()
     query.require_id(job_id, "job", "job")
-
-
-def _load(schema: Schema, document: Any) -> dict[str, Any]:
-    try:
-        return dict(schema.load(document))
-    except ValidationError as error:
-        raise Invalid(problems_of_messages(error.messages)) from error
 
 
 def _make(raw: bytes, action: Callable[[BeforeCommit], JobRecord]) -> Response:

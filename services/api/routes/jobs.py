@@ -2,14 +2,14 @@
 
 import threading
 import time
-from typing import Any
+from typing import Any, get_args
 
 from flask import Blueprint, Response
 
 from services.api import cursors, query
 from services.api.answers import answer, answer_with_etag
 from services.api.auth import actor, needs
-from services.api.bodies import optional_json_body
+from services.api.bodies import no_fields
 from services.api.idempotency import Given, Remember, once
 from services.api.job_request_body import job_body, read_job_request
 from services.api.problems import invalid, not_found
@@ -24,17 +24,14 @@ from shared.database import job_list, jobs
 from shared.database.engine import Connection
 from shared.database.job_list import JobFilter
 from shared.database.jobs import JobRecord
-from shared.domain.job import FINAL
+from shared.domain.job import FINAL, JobStatus
 from shared.messages.collect_job import CollectJob
 from shared.messages.plan_job import PlanJob
 from shared.seams import reach
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/v1/jobs")
 
-STATUSES = (
-    "queued", "planning", "piloting", "awaiting_approval", "running", "paused", "finalizing",
-    "succeeded", "partial", "failed", "cancelled",
-)  # fmt: skip
+STATUSES: tuple[str, ...] = get_args(JobStatus)
 LONGEST_WAIT_S = 60
 _WAIT_STEP_S = 0.25
 _ACCEPTED = 202
@@ -137,10 +134,7 @@ def cancel(job_id: str) -> Response:
     """Stop a job that is not final."""
     query.known()
     query.require_id(job_id, "job", "job")
-    raw, document = optional_json_body()
-    if document != {}:
-        raise invalid("", "This action takes no fields.")
-    return once(raw, lambda remember: _cancel(job_id, remember))
+    return once(no_fields(), lambda remember: _cancel(job_id, remember))
 
 
 def _cancel(job_id: str, remember: Remember) -> Given:

@@ -7,9 +7,9 @@ from flask import Blueprint, Response
 from services.api import query
 from services.api.answers import answer
 from services.api.auth import actor, needs
-from services.api.bodies import optional_json_body
+from services.api.bodies import no_fields
 from services.api.idempotency import Given, Remember, once
-from services.api.problems import invalid, not_found
+from services.api.problems import not_found
 from services.api.record_body import RecordBody, record_body
 from services.api.routes.jobs import find_job
 from services.api.views.jobs import job_object
@@ -60,10 +60,7 @@ def _append(job_id: str, body: RecordBody, remember: Remember) -> Given:
 def end(job_id: str) -> Response:
     """Say that no more records come; harmless when repeated."""
     _known(job_id)
-    raw, document = optional_json_body()
-    if document != {}:
-        raise invalid("", "This action takes no fields.")
-    return once(raw, lambda remember: _end(job_id, remember))
+    return once(no_fields(), lambda remember: _end(job_id, remember))
 
 
 def _end(job_id: str, remember: Remember) -> Given:

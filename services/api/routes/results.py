@@ -8,6 +8,7 @@ from services.api import cursors, query
 from services.api.answers import answer
 from services.api.auth import actor, needs
 from services.api.formats import stream, wanted_format
+from services.api.long_answer import of_kept_job
 from services.api.problems import invalid
 from services.api.results.choice import OUTCOMES, Chosen, Wanted, choose
 from services.api.results.reading import Position, page_of, rows_from
@@ -32,7 +33,8 @@ def get_results(job_id: str) -> Response:
         chosen = choose(connection, job, wanted)
     if format_ == "json":
         return _page(job, chosen, given.get("cursor"), limit)
-    rows = (row for row, _ in rows_from(wired().engine, chosen, Position(chosen.order)))
+    found = rows_from(wired().engine, chosen, Position(chosen.order))
+    rows = (row for row, _ in of_kept_job(wired().engine, job.project_id, job.id, found))
     name = chosen.stage.name if chosen.stage else "results"
     return stream(rows, chosen.columns, format_, f"{job.id}-{name}")
 

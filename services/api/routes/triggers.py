@@ -4,18 +4,23 @@ import json
 from typing import Any
 
 from flask import Blueprint, Response
-from marshmallow import ValidationError
 
 from services.api import cursors, query, strict_json
 from services.api.answers import answer, answer_with_etag
 from services.api.auth import actor, needs
-from services.api.bodies import json_body, optional_json_body
+from services.api.bodies import json_body, no_fields
 from services.api.idempotency import Given, Remember, once
 from services.api.problems import invalid, not_found
-from services.api.schemas.strict import problems_of_messages
+from services.api.schemas.strict import loaded
 from services.api.schemas.triggers import SimulationSchema
 from services.api.strict_json import NotJson
-from services.api.trigger_body import changed, load_changes, overlap_of, read_trigger
+from services.api.trigger_body import (
+    changed,
+    changed_target,
+    load_changes,
+    overlap_of,
+    read_trigger,
+)
 from services.api.views.triggers import (
     delivery_object,
     posted_object,
@@ -23,7 +28,6 @@ from services.api.views.triggers import (
     trigger_object,
 )
 from services.api.wired import wired
-from shared.actions.refusals import Invalid
 from shared.actions.replay_delivery import replay_delivery
 from shared.actions.simulate_trigger import simulate_trigger
 from shared.actions.triggers import create_trigger, delete_trigger, edit_trigger
@@ -90,9 +94,10 @@ def edit(trigger_id: str) -> Response:
     query.require_id(trigger_id, "trg", "trigger")
     _, document = json_body()
     given = load_changes(document)
+    overlap_s, target = overlap_of(given), changed_target(_find(trigger_id), given)
     edited = edit_trigger(
-        wired().engine, _box(), actor(), trigger_id, lambda known: changed(known, given),
-        given.get("secret"), overlap_of(given),
+        wired().engine, _box(), actor(), trigger_id, lambda known: changed(known, given, target),
+        given.get("secret"), overlap_s,
     )  # fmt: skip
     return answer(trigger_object(edited))
 
@@ -123,10 +128,7 @@ def simulate(trigger_id: str) -> Response:
 
 def _posted(document: Any) -> tuple[dict[str, str], bytes, Any]:
     """Return headers by lower-case name, the raw body and its JSON value."""
-    try:
-        data = SimulationSchema().load(document)
-    except ValidationError as error:
-        raise Invalid(problems_of_messages(error.messages)) from error
+    data = loaded(SimulationSchema(), document)
     headers = {name.lower(): value for name, value in data["headers"].items()}
     if "payload" in data:
         text = json.dumps(data["payload"], separators=(",", ":"), ensure_ascii=False)
@@ -177,10 +179,7 @@ def replay(trigger_id: str, delivery_id: str) -> Response:
     query.known()
     query.require_id(trigger_id, "trg", "trigger")
     query.require_id(delivery_id, "dlv", "delivery")
-    raw, document = optional_json_body()
-    if document != {}:
-        raise invalid("", "This action takes no fields.")
-    return once(raw, lambda remember: _replay(trigger_id, delivery_id, remember))
+    return once(no_fields(), lambda remember: _replay(trigger_id, delivery_id, remember))
 
 
 def _replay(trigger_id: str, delivery_id: str, remember: Remember) -> Given:

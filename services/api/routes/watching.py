@@ -64,14 +64,13 @@ def _stream(job: JobRecord, given: dict[str, str]) -> Response:
         raise invalid("/headers/Last-Event-ID", "This job has no such event yet.")
     if request.method == "HEAD":
         return _headed(Response())
-    engine, settings = wired().engine, wired().settings
+    engine, settings, project_id = wired().engine, wired().settings, actor().project_id
 
     def job_at_end() -> dict[str, Any] | None:
         with engine.connect() as connection:
-            found = jobs.find(connection, job.id)
+            found = jobs.find(connection, job.id, project_id)
             return None if found is None else job_object(connection, found)
 
-    project_id = actor().project_id
     with engine.connect() as connection:
         most = most_open_streams(connection, settings, project_id)
     watch = Watch(
@@ -94,7 +93,6 @@ def _stream(job: JobRecord, given: dict[str, str]) -> Response:
 
 def _headed(response: Response) -> Response:
     response.content_type = f"{event_stream.MEDIA_TYPE}; charset=utf-8"
-    response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # proxies: pass each event on at once
     return response
 
@@ -104,7 +102,7 @@ def _snapshot(job: JobRecord) -> tuple[dict[str, Any], int]:
     with wired().engine.connect() as connection:
         state = job_feed.state(connection, job.id)
         last_no = state.last_no if state else 0
-        found = jobs.find(connection, job.id) or job
+        found = jobs.find(connection, job.id, job.project_id) or job
         shown = {
             "job": job_object(connection, found),
             "stages": [stage_object(row) for row in stages.progress(connection, job.id)],
@@ -136,7 +134,7 @@ def _create_token(job_id: str, ttl_s: int, remember: Remember) -> Given:
             "links": {part: f"{location}{path}" for part, path in _OPENED.items()},
         }
         remember(tx, _CREATED, body, location)
-    return Given(_CREATED, body, {"Location": location, "Cache-Control": "no-store"})
+    return Given(_CREATED, body, {"Location": location})
 
 
 _OPENED = {"job": "", "events": "/events", "results": "/results"}

@@ -3,16 +3,16 @@
 from typing import Any
 
 from flask import Blueprint, Response
-from marshmallow import Schema, ValidationError
 
 from services.api import cursors, query
 from services.api.answers import answer
 from services.api.auth import actor, needs
-from services.api.bodies import json_body, optional_json_body
+from services.api.bodies import json_body, no_fields, optional_json_body
 from services.api.idempotency import Given, Remember, once
-from services.api.problems import invalid, not_found
-from services.api.schemas.strict import problems_of_messages
+from services.api.problems import not_found
+from services.api.schemas.strict import loaded
 from services.api.schemas.webhooks import (
+    AGAIN,
     EndpointChangesSchema,
     EndpointRequestSchema,
     RedeliverySchema,
@@ -22,7 +22,6 @@ from services.api.views.webhooks import delivery_object, endpoint_object, secret
 from services.api.wired import wired
 from shared.actions.job_request import WebhookRequest
 from shared.actions.redeliver import redeliver_range
-from shared.actions.refusals import Invalid
 from shared.actions.webhook_endpoints import (
     EndpointChanges,
     create_endpoint,
@@ -39,7 +38,6 @@ from shared.messages.deliver_events import DeliverEvents
 blueprint = Blueprint("webhook_endpoints", __name__, url_prefix="/v1/webhook-endpoints")
 
 _CREATED, _ACCEPTED, _DONE, _GONE = 201, 202, 200, 204
-AGAIN = {"failed": ("failed", "skipped"), "all": ("failed", "skipped", "succeeded", "cancelled")}
 
 
 @blueprint.post("")
@@ -48,7 +46,7 @@ def create() -> Response:
     """Make an endpoint; its secret is in the answer."""
     query.known()
     raw, document = json_body()
-    data = load(EndpointRequestSchema(), document)
+    data = loaded(EndpointRequestSchema(), document)
     wanted = WebhookRequest(data["url"], tuple(data["events"]))
 
     def work(remember: Remember) -> Given:
@@ -104,7 +102,7 @@ def get(endpoint_id: str) -> Response:
 def edit(endpoint_id: str) -> Response:
     """Change address, events or description; enable or disable."""
     _known(endpoint_id)
-    data = load(EndpointChangesSchema(), json_body()[1])
+    data = loaded(EndpointChangesSchema(), json_body()[1])
     changes = EndpointChanges(
         url=data.get("url"),
         events=tuple(data["events"]) if "events" in data else None,
@@ -130,7 +128,7 @@ def get_secret(endpoint_id: str) -> Response:
     """Return the secret of an endpoint."""
     _known(endpoint_id)
     found = read_endpoint_secret(wired().engine, wired().settings, actor(), endpoint_id)
-    return _private(answer(secret_object(found)))
+    return answer(secret_object(found))
 
 
 @blueprint.post("/<endpoint_id>/rotate-secret")
@@ -139,7 +137,7 @@ def rotate_secret(endpoint_id: str) -> Response:
     """Make a new secret; the former one signs too for a while."""
     _known(endpoint_id)
     raw, document = optional_json_body()
-    overlap_s = load(RotationSchema(), document)["overlap_s"]
+    overlap_s = loaded(RotationSchema(), document)["overlap_s"]
 
     def work(remember: Remember) -> Given:
         def before_commit(connection: Connection, changed: EndpointRecord) -> None:
@@ -149,7 +147,7 @@ def rotate_secret(endpoint_id: str) -> Response:
         made = rotate_endpoint_secret(
             wired().engine, wired().settings, actor(), endpoint_id, overlap_s, before_commit
         )
-        return Given(_DONE, secret_object(made), {"Cache-Control": "no-store"})
+        return Given(_DONE, secret_object(made), {})
 
     return once(raw, work)
 
@@ -159,9 +157,7 @@ def rotate_secret(endpoint_id: str) -> Response:
 def test(endpoint_id: str) -> Response:
     """Send a ping; the answer is its delivery, to be looked at again."""
     _known(endpoint_id)
-    raw, document = optional_json_body()
-    if document != {}:
-        raise invalid("", "This action takes no fields.")
+    raw = no_fields()
 
     def work(remember: Remember) -> Given:
         body: dict[str, Any] = {}
@@ -188,8 +184,8 @@ def redeliver(endpoint_id: str) -> Response:
     """Send the deliveries of a span of time again."""
     _known(endpoint_id)
     raw, document = json_body()
-    data = load(RedeliverySchema(), document)
-    statuses = AGAIN.get(data["status"], (data["status"],))
+    data = loaded(RedeliverySchema(), document)
+    statuses = AGAIN[data["status"]]
 
     def work(remember: Remember) -> Given:
         body: dict[str, Any] = {}
@@ -208,19 +204,6 @@ def redeliver(endpoint_id: str) -> Response:
     return once(raw, work)
 
 
-def load(schema: Schema, document: Any) -> dict[str, Any]:
-    """Return a checked body; raises Invalid with pointers."""
-    try:
-        return dict(schema.load(document))
-    except ValidationError as error:
-        raise Invalid(problems_of_messages(error.messages)) from error
-
-
 def _known(endpoint_id: str) -> None:
     query.known()
     query.require_id(endpoint_id, "whe", "webhook endpoint")
-
-
-def _private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response

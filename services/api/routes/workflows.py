@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Blueprint, Response
-from marshmallow import Schema, ValidationError
 
 from services.api import cursors, query
 from services.api.answers import answer, answer_with_etag
@@ -13,7 +12,7 @@ from services.api.idempotency import Given, Remember, once
 from services.api.job_request_body import job_body, read_job_request
 from services.api.problems import not_found
 from services.api.routes.jobs import take_in
-from services.api.schemas.strict import problems_of_messages
+from services.api.schemas.strict import loaded
 from services.api.schemas.workflow import WorkflowCreateSchema, WorkflowRunSchema
 from services.api.schemas.workflow_ref import HIGHEST_VERSION
 from services.api.uploads import NO_JOB
@@ -42,7 +41,7 @@ def create() -> Response:
 
 
 def _create(document: Any, remember: Remember) -> Given:
-    new = NewWorkflow(**_load(WorkflowCreateSchema(), document))
+    new = NewWorkflow(**loaded(WorkflowCreateSchema(), document))
     body: dict[str, Any] = {}
 
     def before_commit(connection: Connection, workflow: WorkflowRecord) -> None:
@@ -121,7 +120,7 @@ def _run_request(name: str, document: Any, files: dict[str, list[UploadedFile]])
     """Return what the same body would be as a job that names the workflow."""
     if document is NO_JOB:
         raise Invalid([FieldProblem("/job", "Send a part job with the JSON of the run.")])
-    version = _load(WorkflowRunSchema(), document)["version"]
+    version = loaded(WorkflowRunSchema(), document)["version"]
     _find(name, version)
     rest = {member: value for member, value in document.items() if member != "version"}
     return read_job_request({**rest, "workflow": {"name": name, "version": version}}, files)
@@ -143,10 +142,3 @@ def _require_name(name: str) -> None:
 
 def _scope(of: str) -> str:
     return f"{actor().project_id} {of}"
-
-
-def _load(schema: Schema, document: Any) -> dict[str, Any]:
-    try:
-        return dict(schema.load(document))
-    except ValidationError as error:
-        raise Invalid(problems_of_messages(error.messages)) from error

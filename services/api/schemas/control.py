@@ -6,7 +6,6 @@ from marshmallow import ValidationError, fields, validate
 
 from services.api.schemas.job_request import (
     MAX_INPUTS,
-    MAX_LABELS,
     Deadline,
     InputSchema,
     PolicySchema,
@@ -14,6 +13,7 @@ from services.api.schemas.job_request import (
     label_name,
 )
 from services.api.schemas.strict import AnyObject, Fraction, Named, StrictSchema, Text
+from shared.actions.edit_job import MAX_LABELS
 from shared.contracts.plan_fields import WholeNumber
 
 

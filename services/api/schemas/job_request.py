@@ -1,6 +1,5 @@
 """The body of POST /v1/jobs."""
 
-import re
 from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
@@ -16,17 +15,18 @@ from services.api.schemas.strict import (
 )
 from services.api.schemas.webhooks import JobWebhookRequestSchema
 from services.api.schemas.workflow_ref import WorkflowRef
+from shared.actions.edit_job import MAX_LABELS
 from shared.contracts.json_values import value_findings
 from shared.contracts.plan_fields import WholeNumber, table_name
 from shared.domain.columns import COLUMN_TYPES
+from shared.domain.ids import is_id
 from shared.domain.remote_address import LONGEST as LONGEST_ADDRESS
 from shared.domain.stream import KEY_TYPES
 from shared.tables.media_types import GIVEN_FORMATS
 
+PLANNINGS = ("auto", "direct", "model", "rules", "given")
 MAX_GOAL = 20_000
 MAX_INPUTS = 20
-MAX_LABELS = 64
-_TABLE_ID = re.compile(r"tbl_[0-9a-hjkmnp-tv-z]{26}\Z")
 DEFAULT_PILOT = 20
 _COLUMN = 500
 _MODEL = 200
@@ -115,7 +115,7 @@ class InputSchema(StrictSchema):
             raise ValidationError("Only a stream declares its columns.", "columns")
         if len([name for name in _SOURCES if data.get(name) is not None]) > 1:
             raise ValidationError("Give one source only: rows, table, text, url, or a stream.")
-        if "table" in data and not _TABLE_ID.match(data["table"]):
+        if "table" in data and not is_id(data["table"], "tbl"):
             data["table"] = ""  # an id of another kind is an unknown table: 404, not a bad field
 
 
@@ -180,6 +180,15 @@ class PilotSchema(StrictSchema):
             raise ValidationError("Give a limit: max_usd, min_success or both.", "auto_approve")
 
 
+def planning_problem(planning: str | None, plan: Any) -> str | None:
+    """Return why this planning does not go with this plan, or with none; None when it does."""
+    if planning == "given" and plan is None:
+        return "`given` needs a plan."
+    if planning in ("rules", "model", "direct") and plan is not None:
+        return "With a plan, planning is `given` or `auto`."
+    return None
+
+
 def _check_streams(data: dict[str, Any]) -> None:
     streaming = [name for name, item in (data.get("inputs") or {}).items() if item.get("stream")]
     if len(streaming) > 1:
@@ -210,7 +219,7 @@ class JobRequestSchema(StrictSchema):
         load_default=None,
         metadata={"description": "JSON Schema of one result row."},
     )
-    planning = Choice(("auto", "direct", "model", "rules", "given"), load_default="auto")
+    planning = Choice(PLANNINGS, load_default="auto")
     plan = fields.Raw(
         allow_none=True,
         load_default=None,
@@ -237,10 +246,8 @@ class JobRequestSchema(StrictSchema):
             raise ValidationError("Say what to do: a goal, a plan or a workflow.", "goal")
         if workflow is not None:
             _check_workflow(original)
-        if data.get("planning") == "given" and plan is None:
-            raise ValidationError("`given` needs a plan.", "planning")
-        if data.get("planning") in ("rules", "model", "direct") and plan is not None:
-            raise ValidationError("With a plan, planning is `given` or `auto`.", "planning")
+        if problem := planning_problem(data.get("planning"), plan):
+            raise ValidationError(problem, "planning")
         _check_streams(data)
 
     @post_load

@@ -1,18 +1,17 @@
 """The bodies of what is done with keys and projects."""
 
-import re
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from services.api.schemas.strict import Choice, Flag, Fraction, StrictSchema, Text
-from services.api.schemas.webhooks import Moment
+from services.api.schemas.webhooks import OVERLAP_S, Moment
 from shared.actions.actor import ROLES
 from shared.actions.keys import GRANTABLE, MOST_OVERLAP_S
 from shared.contracts.plan_fields import WholeNumber
+from shared.domain.ids import is_id
 
 MOST_TOOLS = 1_000
-_PROJECT_ID = re.compile(r"prj_[0-9a-hjkmnp-tv-z]{26}\Z")
 _MOST = 2**31 - 1
 _MOST_BIG = 2**53 - 1  # what every JSON reader can hold
 
@@ -22,7 +21,7 @@ class ProjectId(Text):
 
     def _deserialize(self, value: Any, *rest: Any, **more: Any) -> str:
         text = super()._deserialize(value, *rest, **more)
-        if not _PROJECT_ID.match(text):
+        if not is_id(text, "prj"):
             raise ValidationError("Write the id of a project, prj_...")
         return text
 
@@ -56,7 +55,7 @@ class KeyRotationSchema(StrictSchema):
     """For how long the former secret opens too."""
 
     overlap_s = WholeNumber(
-        load_default=86_400,
+        load_default=OVERLAP_S,
         validate=validate.Range(0, MOST_OVERLAP_S),
         metadata={"description": "Seconds in which both secrets are good; 0: the former is out."},
     )

@@ -8,7 +8,6 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from services.api.schemas.job_request import (
     MAX_GOAL,
     MAX_INPUTS,
-    MAX_LABELS,
     JobRequestSchema,
     column_name,
     input_name,
@@ -23,6 +22,8 @@ from services.api.schemas.strict import (
     StrictSchema,
     Text,
 )
+from services.api.schemas.webhooks import LONGEST_OVERLAP_S
+from shared.actions.edit_job import MAX_LABELS
 from shared.contracts.json_values import value_findings
 from shared.contracts.plan_fields import WholeNumber
 from shared.domain.hook_mapping import placeholder_problem
@@ -31,7 +32,6 @@ from shared.domain.json_path import is_pointer
 
 MOST_CONDITIONS = 50
 JOBS_PER_HOUR, USD_PER_DAY = 100, 10.0
-OVERLAP_S, LONGEST_OVERLAP_S = 86_400, 30 * 86_400
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _TESTS = ("equals", "in", "exists")
 

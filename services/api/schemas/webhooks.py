@@ -14,6 +14,14 @@ from shared.net.web_address import LONGEST
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE
 )
+OVERLAP_S, LONGEST_OVERLAP_S = 86_400, 30 * 86_400  # of a secret and the one before it
+AGAIN = {  # what a word of `status` sends again
+    "failed": ("failed", "skipped"),
+    "skipped": ("skipped",),
+    "succeeded": ("succeeded",),
+    "cancelled": ("cancelled",),
+    "all": ("failed", "skipped", "succeeded", "cancelled"),
+}
 URL = "A public http or https address; it is checked now and at every sending."
 
 
@@ -86,8 +94,8 @@ class RotationSchema(StrictSchema):
     """For how long the former secret signs too."""
 
     overlap_s = WholeNumber(
-        load_default=86_400,
-        validate=validate.Range(0, 30 * 86_400),
+        load_default=OVERLAP_S,
+        validate=validate.Range(0, LONGEST_OVERLAP_S),
         metadata={"description": "Seconds in which both secrets sign; 0: the former one is out."},
     )
 
@@ -98,7 +106,7 @@ class RedeliverySchema(StrictSchema):
     since = Moment(required=True)
     until = Moment(allow_none=True, load_default=None)
     status = Choice(
-        ("failed", "skipped", "succeeded", "cancelled", "all"),
+        tuple(AGAIN),
         load_default="failed",
         metadata={"description": "`failed` means those skipped while it was disabled, too."},
     )

@@ -6,15 +6,17 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from services.api.schemas.job_request import (
     MAX_GOAL,
-    MAX_LABELS,
+    PLANNINGS,
     JobRequestSchema,
     ModelsSchema,
     PilotSchema,
     PolicySchema,
     label_name,
+    planning_problem,
 )
 from services.api.schemas.strict import AnyObject, Choice, Named, StrictSchema, Text
 from services.api.schemas.workflow_ref import Version, WorkflowName
+from shared.actions.edit_job import MAX_LABELS
 
 _DESCRIPTION = 2_000
 
@@ -27,7 +29,7 @@ class WorkflowDefaultsSchema(StrictSchema):
         load_default=None,
         metadata={"description": "JSON Schema of one result row."},
     )
-    planning = Choice(("auto", "direct", "model", "rules", "given"), load_default="auto")
+    planning = Choice(PLANNINGS, load_default="auto")
     approval = Choice(("none", "plan", "pilot"), load_default="none")
     pilot = fields.Nested(PilotSchema, allow_none=True, load_default=None)
     policy = fields.Nested(PolicySchema, load_default=lambda: PolicySchema().load({}))
@@ -67,11 +69,8 @@ class WorkflowCreateSchema(StrictSchema):
         plan, planning = data.get("plan"), (data.get("defaults") or {}).get("planning")
         if plan is None and data.get("goal") is None:
             raise ValidationError("Say what to do: a goal, or a plan.", "goal")
-        if planning == "given" and plan is None:
-            raise ValidationError({"defaults": {"planning": ["`given` needs a plan."]}})
-        if planning in ("rules", "model", "direct") and plan is not None:
-            told = "With a plan, planning is `given` or `auto`."
-            raise ValidationError({"defaults": {"planning": [told]}})
+        if problem := planning_problem(planning, plan):
+            raise ValidationError({"defaults": {"planning": [problem]}})
 
 
 class WorkflowRunSchema(JobRequestSchema):

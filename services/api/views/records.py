@@ -40,7 +40,9 @@ def record_object(
     unit = record.row_no // spec.unit.size if spec else None
     settled = _settled(connection, stage, unit) if stage is not None and unit is not None else None
     outcome = settled.outcome if settled else _left_over(job, stage)
-    known = settled is not None and settled.outcome != "succeeded"
+    error = None
+    if settled is not None and settled.outcome != "succeeded":
+        error = {"code": settled.code, "detail": settled.detail}
     return {
         "key": key,
         "row": record.row_no,
@@ -48,7 +50,7 @@ def record_object(
         "unit": unit,
         "outcome": outcome,
         "output": _output(stage, spec, settled),
-        "error": {"code": settled.code, "detail": settled.detail} if settled and known else None,
+        "error": error,
         "attempt": settled.attempt if settled else None,
         "accepted_at": moment(record.accepted_at),
         "settled_at": moment(settled.settled_at) if settled else None,

@@ -4,12 +4,11 @@ from dataclasses import asdict
 from typing import Any
 
 from services.api.answers import moment
-from services.api.results.lineage import source_rows
+from services.api.results.lineage import source_rows, whole
 from services.api.views.jobs import NO_USAGE
 from shared.actions.show_subtask import Subtask
 from shared.database.plans import PlanRecord
 from shared.database.subtasks import KeptAttempt, SettledReplica
-from shared.database.tables import TableRecord
 
 _RUNNING, _WAITING, _SETTLED = "running", "waiting", "settled"
 
@@ -102,13 +101,9 @@ def _lineage(found: Subtask, end: SettledReplica | None) -> dict[str, Any] | Non
     runs = source_rows(found.stage, found.source, found.unit, end.source if end else None)
     sources = [
         {"table": found.source.id, "name": found.source.name, "rows": runs},
-        *(_whole(table) for table in found.others),
+        *(whole(table) for table in found.others),
     ]
     return {"sources": sources, "missing": end.missing if end else 0}
-
-
-def _whole(table: TableRecord) -> dict[str, Any]:
-    return {"table": table.id, "name": table.name, "rows": [[0, table.row_count]]}
 
 
 def _provenance(

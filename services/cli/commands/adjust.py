@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from services.cli.client import Json, translated
-from services.cli.commands.run import read_plan, store_inputs
+from services.cli.commands.run import store_inputs
 from services.cli.exits import CommandError
-from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
+from services.cli.given_files import read_object
+from services.cli.options import DEFAULT_FOLDER, AsJson, Folder, pair
 from services.cli.target import require_client
 from services.cli.terminal import out, print_json, say
 from services.cli.uploads import parse_input
@@ -34,7 +35,7 @@ def estimate(
         raise CommandError("say what to do: a goal, or --plan FILE")
     body: Json = {"goal": goal} if goal else {}
     if plan:
-        body["plan"] = read_plan(plan)
+        body["plan"] = read_object(plan)
     client = require_client(folder)
     body["inputs"] = store_inputs(client, [parse_input(text) for text in inputs or []], None)
     found = client.do("estimate_job", body=body)
@@ -80,7 +81,5 @@ def edit(
 
 
 def _label(text: str) -> tuple[str, str | None]:
-    name, mark, value = text.partition("=")
-    if not mark or not name:
-        raise CommandError(f"write a label as KEY=VALUE, not {text}")
+    name, value = pair(text, "a label as KEY=VALUE")
     return name, value or None

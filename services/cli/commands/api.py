@@ -7,7 +7,7 @@ import typer
 
 from services.cli.client import translated
 from services.cli.exits import CommandError
-from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
+from services.cli.options import DEFAULT_FOLDER, AsJson, Folder, pair
 from services.cli.target import require_client
 from services.cli.terminal import out, print_json
 
@@ -68,7 +68,7 @@ def call(
     """Call any operation and write its answer; for what has no verb of its own shape."""
     if body is not None and not body.is_file():
         raise CommandError(f"there is no file {body}")
-    query = dict(map(_parameter, parameters or []))
+    query = dict(pair(text, "a parameter as NAME=VALUE") for text in parameters or [])
     client = require_client(folder)
     with translated():
         try:
@@ -76,13 +76,6 @@ def call(
         except ValueError as error:
             raise CommandError(str(error)) from error
     _show(found)
-
-
-def _parameter(text: str) -> tuple[str, str]:
-    name, mark, value = text.partition("=")
-    if not mark or not name:
-        raise CommandError(f"write a parameter as NAME=VALUE, not {text}")
-    return name, value
 
 
 def _show(found: Any) -> None:

@@ -8,7 +8,7 @@ import typer
 from apwa_client.bodies import Part, bytes_body, file_body, multipart_body
 from services.cli.client import ApiClient, Json
 from services.cli.exits import CommandError
-from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
+from services.cli.options import DEFAULT_FOLDER, AsJson, Folder, pair
 from services.cli.results import save, show_rows
 from services.cli.target import require_client
 from services.cli.terminal import out, print_json, say
@@ -96,7 +96,7 @@ def create(
         "input_file_id": file_id,
         "endpoint": "/v1/chat/completions",
         "completion_window": "24h",
-        "metadata": dict(_pair(text) for text in metadata or []),
+        "metadata": dict(pair(text, "--metadata KEY=VALUE") for text in metadata or []),
     }
     batch = client.post(_BATCHES, asked)
     if as_json:
@@ -159,10 +159,3 @@ def _upload(client: ApiClient, path: Path, keep_s: int | None) -> Json:
     return client.upload(
         _FILES, {}, multipart_body(sent, [Part("file", path.name, file_body(path))])
     )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise CommandError(f"write --metadata KEY=VALUE, not {text}")
-    return key, value

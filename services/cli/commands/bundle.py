@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.options import DEFAULT_FOLDER, Folder
+from services.cli.results import save
 from services.cli.target import require_client
 from services.cli.terminal import say
 
@@ -18,12 +19,6 @@ def bundle(
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Write the record of a final job as an archive, which `apwa replay` checks."""
-    client, final = require_client(folder), output or Path(f"{job_id}.zip")
-    draft = final.with_name(f".{final.name}.part")
-    try:
-        with draft.open("wb") as file:
-            written = client.download(f"/v1/jobs/{job_id}/bundle", {}, file)
-        draft.replace(final)
-    finally:
-        draft.unlink(missing_ok=True)
+    final = output or Path(f"{job_id}.zip")
+    written = save(require_client(folder), f"/v1/jobs/{job_id}/bundle", {}, str(final))
     say(f"wrote {written:,} bytes to {final}; check them with: apwa replay {final}")

@@ -108,8 +108,10 @@ def revoke(key_id: KeyId, folder: Folder = DEFAULT_FOLDER) -> None:
 def _create_through_api(
     client: ApiClient, name: str, scopes: str, project: str, as_json: bool
 ) -> None:
+    from shared.actions.actor import ROLES  # heavy: not for `apwa --help`
+
     body: Json = {"name": name}
-    if scopes in ("viewer", "operator", "admin"):
+    if scopes in ROLES:
         body["role"] = scopes
     else:
         body["scopes"] = [scope.strip() for scope in scopes.split(",")]

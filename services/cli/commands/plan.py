@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from services.cli.commands import review
-from services.cli.commands.run import read_plan
 from services.cli.exits import Exit
+from services.cli.given_files import read_object
 from services.cli.options import AsJson
 from services.cli.terminal import out, print_json
 from services.cli.uploads import parse_input
@@ -33,7 +33,7 @@ def lint(
 
     Without the inputs the plan reads, what depends on their columns is not checked.
     """
-    document = read_plan(file)
+    document = read_object(file)
     findings, missing = _findings(document, inputs or [])
     refused = any(finding.severity == "error" for finding in findings)
     if as_json:

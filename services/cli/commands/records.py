@@ -2,23 +2,19 @@
 
 import json
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.cli.client import ApiClient, ApiRefusedError, Body, Json
+from services.cli.client import Json, translated
 from services.cli.exits import CommandError, Exit
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
 from services.cli.target import require_client
 from services.cli.terminal import print_json, say
 
-LINES_AT_ONCE = 500
-BUSY_S = 2.0
 _SHOWN = 10
 
 app = typer.Typer(help="Records of a stream: append, end, show.", no_args_is_help=True)
@@ -35,12 +31,10 @@ def append(
 ) -> None:
     """Append records; while the job is too far behind, wait. Sent twice, a record counts once."""
     client = require_client(folder)
-    total: Json = {"accepted": 0, "duplicates": 0, "rejected": [], "rejected_total": 0}
-    sent = 0
-    with _lines(source) as lines:
-        while block := list(islice(lines, LINES_AT_ONCE)):
-            _add(total, _post(client, job_id, block), sent)
-            sent += len(block)
+    with _lines(source) as lines, translated():
+        told = client.api.records.append_lines(job_id, lines)
+    rejected = [{"line": one.pop("index") + 1, **one} for one in told["rejected"]]
+    total: Json = {**told, "rejected": rejected}
     if end_after:
         client.post(f"/v1/jobs/{job_id}/records/end")
     if as_json:
@@ -93,25 +87,7 @@ def _elements(content: bytes) -> Iterator[bytes]:
         raise CommandError(f"the file is not JSON: {error}") from error
     if not isinstance(rows, list):
         raise CommandError("the file holds no JSON array; name a file of lines .ndjson")
-    return (json.dumps(row).encode() for row in rows)
-
-
-def _post(client: ApiClient, job_id: str, block: Iterable[bytes]) -> Json:
-    content = b"\n".join(line.rstrip(b"\r\n") for line in block)
-    body = Body(lambda: [content], len(content), "application/x-ndjson")
-    while True:
-        try:
-            return client.upload(f"/v1/jobs/{job_id}/records", {}, body)
-        except ApiRefusedError as refused:
-            if refused.status != 429:
-                raise
-        time.sleep(BUSY_S)
-
-
-def _add(total: Json, told: Json, before: int) -> None:
-    for name in ("accepted", "duplicates", "rejected_total"):
-        total[name] += told[name]
-    total["rejected"] += [{**one, "line": one["line"] + before} for one in told["rejected"]]
+    return (json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def _tell(total: Json) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.client import Json
-from services.cli.commands.run import read_plan
+from services.cli.given_files import read_object
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
 from services.cli.target import require_client
 from services.cli.terminal import out, print_json, say
@@ -44,7 +44,7 @@ def put(
 ) -> None:
     """Put another plan in place of one that awaits approval; it awaits approval too."""
     made = require_client(folder).do(
-        "put_plan", job_id=job_id, body={"plan": read_plan(file)}, if_match=f'"{plan_hash}"'
+        "put_plan", job_id=job_id, body={"plan": read_object(file)}, if_match=f'"{plan_hash}"'
     )
     if as_json:
         print_json(made)

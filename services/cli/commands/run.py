@@ -1,6 +1,5 @@
 """`apwa run`: uploads the inputs, submits the job, watches it, saves the result."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 from services.cli.client import ApiClient, Json
 from services.cli.commands.tables import describe
 from services.cli.exits import OF_STATUS, CommandError
+from services.cli.given_files import read_object
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
 from services.cli.results import first_rows, format_for, save_results, show_rows
 from services.cli.summary import show_summary
@@ -76,23 +76,10 @@ def _named(sources: list[Input], name: str | None) -> list[Input]:
 def _request(goal: str | None, plan: Path | None) -> Json:
     request: dict[str, Any] = {"goal": goal} if goal else {}
     if plan:
-        request["plan"] = read_plan(plan)
+        request["plan"] = read_object(plan)
     if not request:
         raise CommandError("say what to do: a goal, or --plan FILE")
     return request
-
-
-def read_plan(path: Path) -> Json:
-    """Return the JSON object in a plan file; raises CommandError when it is not one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise CommandError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CommandError(f"{path} holds no JSON object")
-    return content
 
 
 def store_inputs(client: ApiClient, sources: list[Input], key: str | None) -> Json:

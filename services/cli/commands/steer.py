@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.commands.run import read_plan
+from services.cli.given_files import read_object
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
 from services.cli.target import require_client
 from services.cli.terminal import print_json, say
@@ -54,7 +54,7 @@ def fork(
     as_json: AsJson = False,
 ) -> None:
     """Make a job with other inputs, plan or policy; units that are the same are not run again."""
-    body = read_plan(changes)
+    body = read_object(changes)
     _made(require_client(folder).post(f"/v1/jobs/{job_id}/fork", body), as_json)
 
 

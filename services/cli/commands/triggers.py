@@ -9,8 +9,9 @@ from rich.table import Table
 
 from services.cli.client import Json
 from services.cli.exits import CommandError
+from services.cli.given_files import read_object
 from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
-from services.cli.recorded import read_object, read_recorded, read_secret, signed
+from services.cli.recorded import read_recorded, read_secret, signed
 from services.cli.target import require_client
 from services.cli.terminal import out, print_json, say
 from shared.domain.hook_scheme import scheme_of

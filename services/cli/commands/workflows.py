@@ -8,9 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cli.client import Json
-from services.cli.commands.run import read_plan, store_inputs
+from services.cli.commands.run import store_inputs
 from services.cli.exits import CommandError
-from services.cli.options import DEFAULT_FOLDER, AsJson, Folder
+from services.cli.given_files import read_object
+from services.cli.options import DEFAULT_FOLDER, AsJson, Folder, pair
 from services.cli.target import require_client
 from services.cli.terminal import out, print_json, say
 from services.cli.uploads import parse_input
@@ -36,8 +37,8 @@ def create(
     if plan is None and goal is None:
         raise CommandError("say what to do: --plan FILE or --goal TEXT")
     body: dict[str, Any] = {"name": name, "description": description, "goal": goal}
-    body["plan"] = read_plan(plan) if plan else None
-    body["defaults"] = read_plan(defaults) if defaults else {}
+    body["plan"] = read_object(plan) if plan else None
+    body["defaults"] = read_object(defaults) if defaults else {}
     made = require_client(folder).post("/v1/workflows", body)
     if as_json:
         print_json(made)
@@ -85,23 +86,14 @@ def run(
 ) -> None:
     """Run a workflow on files or stored tables; `apwa jobs watch` follows the job."""
     client = require_client(folder)
-    body: dict[str, Any] = {"labels": _labels(label or []), "version": version}
+    labels = dict(pair(text, "a label as KEY=VALUE") for text in label or [])
+    body: dict[str, Any] = {"labels": labels, "version": version}
     body["inputs"] = store_inputs(client, [parse_input(text) for text in inputs or []], key)
     job = client.post(f"/v1/workflows/{name}/runs", body)
     if as_json:
         print_json(job)
         return
     say(f"{job['id']} is {job['status']}; apwa jobs watch {job['id']}")
-
-
-def _labels(given: list[str]) -> dict[str, str]:
-    found = {}
-    for text in given:
-        name, mark, value = text.partition("=")
-        if not mark or not name:
-            raise CommandError(f"write a label as KEY=VALUE, not {text}")
-        found[name] = value
-    return found
 
 
 def _list(found: list[Json], as_json: bool) -> None:

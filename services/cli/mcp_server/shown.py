@@ -2,9 +2,10 @@
 
 from typing import Any, TypedDict
 
+from services.cli.watching import is_final
+
 VALUE_CHARS = 2_000  # of one text in an answer
 ANSWER_CHARS = 200_000  # of one answer
-FINAL = ("succeeded", "partial", "failed", "cancelled")
 
 
 class JobView(TypedDict):
@@ -52,7 +53,7 @@ class TooLarge(ValueError):
 def job_view(job: dict[str, Any]) -> JobView:
     """Return a job as tools show it."""
     view: Any = {name: job.get(name) for name in JobView.__annotations__}
-    view["is_final"] = job["status"] in FINAL
+    view["is_final"] = is_final(job)
     shown: JobView = clipped(view)
     return shown
 

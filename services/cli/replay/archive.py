@@ -14,7 +14,7 @@ from services.cli.replay.findings import Report
 from shared.contracts import bundle
 
 _BLOCK = 1 << 20
-_MANIFEST_MAX = 50_000_000
+_JSON_BYTES = 50_000_000  # of a member that is read whole
 _BROKEN = (
     BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, NotImplementedError,
     ValueError, KeyError, IndexError,
@@ -34,7 +34,8 @@ class Archive:
 
     def json(self, name: str) -> dict[str, Any]:
         """Return a member that is one JSON object. Raises KeyError and ValueError."""
-        value = orjson.loads(self._file.read(name))
+        with self._file.open(name) as member:
+            value = orjson.loads(member.read(_JSON_BYTES))
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")
         return value
@@ -106,14 +107,16 @@ def _checked(file: ZipFile, report: Report) -> Archive | None:
 def _manifest(file: ZipFile, report: Report) -> dict[str, Any] | None:
     try:
         with file.open(bundle.MANIFEST) as member:
-            manifest = orjson.loads(member.read(_MANIFEST_MAX))
+            manifest = orjson.loads(member.read(_JSON_BYTES))
         members = [(one["name"], one["bytes"], one["sha256"]) for one in manifest["members"]]
         report.job, report.hash = str(manifest["job"]), str(manifest["sha256"])
         known = manifest["format"] == bundle.FORMAT and isinstance(manifest["stages"], list)
     except (*_BROKEN, TypeError) as error:
         report.add(bundle.MANIFEST, f"cannot be read: {error}")
         return None
-    if not known or not all(isinstance(size, int) for _, size, _ in members):
+    if not known or not all(
+        isinstance(name, str) and isinstance(size, int) for name, size, _ in members
+    ):
         report.add(bundle.MANIFEST, "is of a format this program does not know")
         return None
     if bundle.contents_hash(manifest) != manifest["sha256"]:

@@ -17,7 +17,8 @@ Write = Callable[[bytes], object]
 def replay_bundle(path: Path, write: Write | None = None) -> Report:
     """Return what was found; `write` takes the rows of the result, collected again, as lines.
 
-    Memory does not grow with the bundle. Nothing is fetched, and nothing is written elsewhere.
+    Memory grows with the longest line of a bundle, not with the bundle. Nothing is fetched, and
+    nothing is written elsewhere.
     """
     report = Report()
     archive = open_archive(path, report)

@@ -6,39 +6,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shared.domain.columns import Column
-from shared.tables.arrow import rows_to_batch
 from shared.tables.readers.charset import decode_document
 from shared.tables.readers.json_check import printable
 from shared.tables.readers.pdf import pdf_text
 from shared.tables.readers.records import ReadLimits, Tally, unreadable
-from shared.tables.readers.source import Source, Table, whole
+from shared.tables.readers.source import Source, Table, one_row, whole
 from shared.tables.readers.word import docx_text
 from shared.tables.readers.xml_document import xml_text
 
-DOCUMENT_COLUMNS = (
-    Column("name", "string"),
-    Column("title", "string"),
-    Column("text", "string"),
-)
 _TEXT_COLUMNS = (Column("text", "string"), Column("name", "string"))
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset=[\"']?([\w.:-]{2,40})", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t]*\n\s*\n\s*")
-
-_Row = dict[str, str | None]
 
 
 def read_txt(source: Source) -> Table:
     """Read a text as one row: ``text, name``."""
     text, charset = _text(whole(source.path, source.limits))
-    row: _Row = {"text": text, "name": printable(source.name)}
-    return Table(_TEXT_COLUMNS, iter([rows_to_batch([row], _TEXT_COLUMNS)]), Tally(), charset)
+    row = {"text": text, "name": printable(source.name)}
+    return one_row(row, _TEXT_COLUMNS, charset=charset)
 
 
 def read_html(source: Source) -> Table:
     """Read a web page as one row: ``name, title, text``, the text being its main content."""
     title, text, charset = _page(whole(source.path, source.limits))
-    row: _Row = {"name": printable(source.name), "title": title, "text": text}
-    return Table(DOCUMENT_COLUMNS, iter([rows_to_batch([row], DOCUMENT_COLUMNS)]), Tally(), charset)
+    row = {"name": printable(source.name), "title": title, "text": text}
+    return one_row(row, charset=charset)
 
 
 def is_document(kind: str) -> bool:

@@ -5,11 +5,10 @@ import warnings
 from pathlib import Path
 
 from shared.domain.columns import Column
-from shared.tables.arrow import rows_to_batch
 from shared.tables.readers.json_check import printable
 from shared.tables.readers.magic import image_type
-from shared.tables.readers.records import ReadLimits, Tally, unreadable
-from shared.tables.readers.source import Source, Table, whole
+from shared.tables.readers.records import ReadLimits, unreadable
+from shared.tables.readers.source import Source, Table, one_row, whole
 
 IMAGE_COLUMNS = (
     Column("name", "string"),
@@ -19,16 +18,14 @@ IMAGE_COLUMNS = (
     Column("image", "string"),
 )
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
-Row = dict[str, str | int | None]
 
 
 def read_image(source: Source) -> Table:
     """Read an image as one row: ``name, mime, width, height, image``."""
-    row = image_row(source.path, source.name, source.limits)
-    return Table(IMAGE_COLUMNS, iter([rows_to_batch([row], IMAGE_COLUMNS)]), Tally())
+    return one_row(image_row(source.path, source.name, source.limits), IMAGE_COLUMNS)
 
 
-def image_row(path: Path, name: str, limits: ReadLimits) -> Row:
+def image_row(path: Path, name: str, limits: ReadLimits) -> dict[str, str | int]:
     """Return the row of one image; ``image`` is a ``data:`` address of its unchanged bytes."""
     data = whole(path, limits)
     kind = image_type(data[:64])

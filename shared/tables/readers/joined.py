@@ -1,7 +1,6 @@
 """Several tables as one: columns joined by name, and one more that says where a row comes from."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
 from typing import Any
 
 import orjson
@@ -11,17 +10,19 @@ from shared.tables.arrow import batch_to_rows, rows_to_batch
 from shared.tables.child_process import ChildFailedError
 from shared.tables.readers.csv_dialect import unique_names
 from shared.tables.readers.parts import Part
-from shared.tables.readers.records import MAX_SAMPLES, Tally, nothing_readable
+from shared.tables.readers.records import MAX_SAMPLES, Tally, nothing_readable, unreadable
 from shared.tables.readers.source import Table
 
 _MEMBER = "member"
 
 
-def joined_table(parts: Sequence[tuple[Part, Callable[[], Table]]], tally: Tally) -> Table:
+def joined_table(
+    parts: Sequence[tuple[Part, Callable[[], Table]]], tally: Tally, most_columns: int
+) -> Table:
     """Return the rows of all parts, ``member`` naming the file of each; lacking cells are null.
 
     Integers beside numbers become numbers, other types beside each other text, or json where one
-    is. A part that cannot be read is counted.
+    is. A part that cannot be read is counted; more than `most_columns` of all are refused.
     """
     opened = []
     for part, open_ in parts:
@@ -34,7 +35,9 @@ def joined_table(parts: Sequence[tuple[Part, Callable[[], Table]]], tally: Tally
     types: dict[str, ColumnType] = {}
     for _, table in opened:
         for column in table.columns:
-            types[column.name] = reduce(_common, [column.type], types.get(column.name, column.type))
+            types[column.name] = _common(types.get(column.name, column.type), column.type)
+    if len(types) > most_columns:
+        raise unreadable(f"more than {most_columns} columns together", "too_many_columns")
     member = unique_names([*types, _MEMBER])[-1]
     columns = (
         Column(member, "string"), *(Column(name, type_) for name, type_ in types.items())

@@ -1,25 +1,27 @@
 """What a file is by its content, whatever it is called: the formats read, and what is refused."""
 
+import re
 import zipfile
 from pathlib import Path
 
-_PARQUET = b"PAR1"
+# What letters alone begin with may be the name of a column: what follows is no text.
+_PARQUET = re.compile(rb"PAR1(?![\t\r\n -~])")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second: an archive without members
 _MARK = b"\xef\xbb\xbf"
 _FOREIGN = (
-    (b"\x7fELF", "an ELF program"),
-    (b"MZ\x90", "a Windows program"),
-    (b"\xcf\xfa\xed\xfe", "a Mach-O program"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-    (b"Rar!", "a rar archive"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document"),
-    (b"ARROW1", "an Arrow file"),
-    (b"PARE", "an encrypted parquet file"),
+    (rb"\x7fELF", "an ELF program"),
+    (rb"MZ\x90", "a Windows program"),
+    (rb"\xcf\xfa\xed\xfe", "a Mach-O program"),
+    (rb"\x1f\x8b", "a gzip archive"),
+    (rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", "a bzip2 archive"),
+    (rb"\xfd7zXZ", "an xz archive"),
+    (rb"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (rb"7z\xbc\xaf", "a 7z archive"),
+    (rb"Rar!\x1a\x07", "a rar archive"),
+    (rb"SQLite format 3\0", "an SQLite database"),
+    (rb"\xd0\xcf\x11\xe0", "an old Office document"),
+    (rb"ARROW1\0\0", "an Arrow file"),
+    (rb"(?s)PARE.{3}\0", "an encrypted parquet file"),  # the length of its first part, below 16 MB
 )
 # Members that only a package of that kind has; what no reader knows is told by its name.
 _PACKAGES = (
@@ -38,14 +40,14 @@ _PACKAGES = (
 def foreign(prefix: bytes) -> str | None:
     """Return what a file is that no reader reads; None for everything else."""
     for magic, what in _FOREIGN:
-        if prefix.startswith(magic):
+        if re.match(magic, prefix):
             return what
     return None
 
 
 def content_format(prefix: bytes) -> str | None:
     """Return parquet, pdf, zip or image where the first bytes say so beyond doubt."""
-    if prefix.startswith(_PARQUET):
+    if _PARQUET.match(prefix):
         return "parquet"
     if prefix.startswith(_ZIP):
         return "zip"

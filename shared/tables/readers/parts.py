@@ -7,11 +7,11 @@ from typing import Any
 
 from shared.tables.arrow import rows_to_batch
 from shared.tables.child_process import ChildFailedError
-from shared.tables.readers.documents import DOCUMENT_COLUMNS, document_text, is_document
+from shared.tables.readers.documents import document_text, is_document
 from shared.tables.readers.formats import TABULAR
 from shared.tables.readers.images import IMAGE_COLUMNS, image_row
 from shared.tables.readers.records import ReadLimits, Tally
-from shared.tables.readers.source import Table
+from shared.tables.readers.source import DOCUMENT_COLUMNS, Table
 
 _BLOCK_CHARS = 512 << 10
 _BLOCK_ROWS = 1_000

@@ -10,17 +10,12 @@ from shared.domain.columns import Column
 from shared.tables.arrow import rows_to_batch
 from shared.tables.readers.json_check import printable
 from shared.tables.readers.records import ReadLimits, Tally, nothing_readable, unreadable
-from shared.tables.readers.source import Source, Table
+from shared.tables.readers.source import DOCUMENT_COLUMNS, Source, Table, one_row
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
-_DOCUMENT = (
-    Column("name", "string"),
-    Column("title", "string"),
-    Column("text", "string"),
-    Column("pages", "integer"),
-)
+_DOCUMENT = (*DOCUMENT_COLUMNS, Column("pages", "integer"))
 _PAGE = (
     Column("name", "string"),
     Column("title", "string"),
@@ -39,7 +34,7 @@ def read_pdf(source: Source) -> Table:
         "text": "\n\n".join(text for _, text in texts),
         "pages": len(texts) + tally.unreadable,
     }
-    return Table(_DOCUMENT, iter([rows_to_batch([row], _DOCUMENT)]), tally)
+    return one_row(row, _DOCUMENT, tally=tally)
 
 
 def read_pdf_pages(source: Source) -> Table:

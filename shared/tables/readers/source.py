@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from shared.domain.columns import Column
+from shared.tables.arrow import rows_to_batch
 from shared.tables.readers.records import ReadLimits, Tally, unreadable
 
 
@@ -41,6 +42,19 @@ class Table:
 
 
 Reader = Callable[[Source], Table]
+DOCUMENT_COLUMNS = (
+    Column("name", "string"),
+    Column("title", "string"),
+    Column("text", "string"),
+)
+
+
+def one_row(
+    row: dict[str, Any], columns: tuple[Column, ...] = DOCUMENT_COLUMNS, *,
+    tally: Tally | None = None, charset: str | None = None,
+) -> Table:  # fmt: skip
+    """Return the table of a document that is one JSON-ready row."""
+    return Table(columns, iter([rows_to_batch([row], columns)]), tally or Tally(), charset)
 
 
 def whole(path: Path, limits: ReadLimits) -> bytes:

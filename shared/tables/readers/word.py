@@ -5,22 +5,18 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from shared.domain.columns import Column
-from shared.tables.arrow import rows_to_batch
 from shared.tables.readers.archives import open_archive
 from shared.tables.readers.json_check import printable
-from shared.tables.readers.records import ReadLimits, Tally, unreadable
-from shared.tables.readers.source import Source, Table
+from shared.tables.readers.records import ReadLimits, unreadable
+from shared.tables.readers.source import Source, Table, one_row
 
-_COLUMNS = (Column("name", "string"), Column("title", "string"), Column("text", "string"))
 _UNPACKED_BYTES = 256 << 20  # the library holds all of it, pictures included
 
 
 def read_docx(source: Source) -> Table:
     """Read a Word document as one row: ``name, title, text``."""
     title, text = docx_text(source.path, source.limits)
-    row = {"name": printable(source.name), "title": title, "text": text}
-    return Table(_COLUMNS, iter([rows_to_batch([row], _COLUMNS)]), Tally())
+    return one_row({"name": printable(source.name), "title": title, "text": text})
 
 
 def docx_text(path: Path, limits: ReadLimits) -> tuple[str | None, str]:
@@ -54,19 +50,30 @@ def docx_text(path: Path, limits: ReadLimits) -> tuple[str | None, str]:
 def _lines(container: Any) -> Iterator[str]:
     for block in container.iter_inner_content():
         if hasattr(block, "rows"):
-            for row in block.rows:
-                yield "\t".join(" ".join(_lines(cell)) for cell in _cells(row))
+            yield from _rows(block)
         else:
             yield block.text
 
 
-def _cells(row: Any) -> Iterator[Any]:
-    """Yield the cells once each; a merged one stands at every place it covers."""
-    before = None
-    for cell in row.cells:
-        if cell._tc is not before:  # the only way to tell
-            yield cell
-        before = cell._tc
+def _rows(table: Any) -> Iterator[str]:
+    """Yield a line for each row; a cell merged over several rows says the same in each.
+
+    The library's own cells look for the first of them row by row, anew for every row, and hold a
+    wide one as often as it is wide.
+    """
+    from docx.table import _Cell
+
+    above: dict[int, str] = {}
+    for row in table.rows:
+        at, here, texts = row.grid_cols_before, {}, []
+        for cell in row._tr.tc_lst:
+            merged = cell.vMerge == "continue"
+            text = above.get(at, "") if merged else " ".join(_lines(_Cell(cell, table)))
+            here[at] = text
+            texts.append(text)
+            at += cell.grid_span
+        above = here
+        yield "\t".join(texts)
 
 
 def _clean(text: str) -> str:

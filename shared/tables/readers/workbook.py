@@ -15,6 +15,7 @@ from shared.tables.readers.sheet_types import CellTypes
 from shared.tables.readers.source import Source, Table
 
 _BLOCK_ROWS = 2_000
+_LAST_ROW = 1 << 24  # of any program's sheets; a row may claim a number a thousand times that
 # What the library makes of XML that is none, of parts that are missing, of numbers that are none.
 _BROKEN = (KeyError, TypeError, AttributeError, OSError, ValueError, SyntaxError)
 Cells = tuple[Any, ...]
@@ -125,7 +126,9 @@ def _chosen(book: Any, wanted: str | None) -> tuple[Any, dict[str, Any]]:
 
 def _rows(sheet: Any) -> Iterator[Cells]:
     """Yield the rows that are not empty, without the empty cells at their end."""
-    for cells in sheet.iter_rows(values_only=True):
+    for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+        if number > _LAST_ROW:  # the library yields an empty row for every number left out
+            raise unreadable(f"a row beyond number {_LAST_ROW}", "decompression_limit")
         width = len(cells)
         while width and cells[width - 1] in (None, ""):
             width -= 1

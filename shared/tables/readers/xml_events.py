@@ -1,7 +1,8 @@
 """Goes through an XML file event by event, expanding no entity and loading nothing from outside."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from shared.tables.readers.records import unreadable
 
@@ -28,7 +29,7 @@ def walk(path: Path, listener: Listener) -> None:
         pass
 
 
-def walk_slowly(path: Path, listener: Listener) -> Any:
+def walk_slowly(path: Path, listener: Listener) -> Iterator[None]:
     """Do the same as a generator that rests now and then, so that rows can be taken away."""
     # Here, because only XML pays for this import.
     from defusedxml.common import DefusedXmlException

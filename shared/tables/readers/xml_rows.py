@@ -7,16 +7,15 @@ import orjson
 import pyarrow as pa
 
 from shared.domain.columns import Column
-from shared.tables.arrow import rows_to_batch, schema_of
+from shared.tables.arrow import schema_of
 from shared.tables.readers.csv_types import CsvTypes
 from shared.tables.readers.json_check import RowError, check_row, printable
 from shared.tables.readers.records import Tally, nothing_readable, unreadable
-from shared.tables.readers.source import Source, Table
+from shared.tables.readers.source import Source, Table, one_row
 from shared.tables.readers.xml_document import text_of
 from shared.tables.readers.xml_events import walk_slowly
 from shared.tables.readers.xml_shape import row_path, shape_of
 
-_DOCUMENT = (Column("name", "string"), Column("title", "string"), Column("text", "string"))
 _BLOCK_ROWS = 2_000
 _BLOCK_CHARS = 512 << 10
 _ATTRIBUTE = "@"  # before the name of an attribute, until it is known to be no element's as well
@@ -36,8 +35,7 @@ def read_xml(source: Source) -> Table:
     if path is not None:
         return _table(source, path)
     title, text = text_of(source.path, shape, source.limits)
-    row = {"name": printable(source.name), "title": title, "text": text}
-    return Table(_DOCUMENT, iter([rows_to_batch([row], _DOCUMENT)]), Tally())
+    return one_row({"name": printable(source.name), "title": title, "text": text})
 
 
 def _table(source: Source, path: tuple[str, ...]) -> Table:

@@ -45,7 +45,8 @@ def read_zip(source: Source, readers: Mapping[str, Reader]) -> Table:
     if group == "documents":
         return documents_table(parts, source.limits, tally)
     tables = of_group(parts, "tables", tally)
-    return joined_table([(part, partial(_open, source, part, readers)) for part in tables], tally)
+    opens = [(part, partial(_open, source, part, readers)) for part in tables]
+    return joined_table(opens, tally, source.limits.max_columns)
 
 
 def _open(source: Source, part: Part, readers: Mapping[str, Reader]) -> Table:

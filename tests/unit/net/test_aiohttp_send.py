@@ -122,6 +122,10 @@ def test_a_server_that_says_nothing_is_cut_off_by_time() -> None:
         (answer(b"not gzip", more="Content-Encoding: gzip\r\n"), False),
         (answer(gzip.compress(b"hello")[:-9], more="Content-Encoding: gzip\r\n"), True),
         (answer(b"x", more="Content-Encoding: br\r\n"), False),
+        (
+            answer(gzip.compress(b"a") + gzip.compress(b"b"), more="Content-Encoding: gzip\r\n"),
+            False,
+        ),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", True),
         (b"SSH-2.0-OpenSSH\r\n\r\n", False),
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", False),

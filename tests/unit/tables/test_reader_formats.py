@@ -1,3 +1,5 @@
+import bz2
+
 import pytest
 
 from shared.tables.child_process import ChildFailedError
@@ -31,6 +33,13 @@ from shared.tables.readers.formats import format_of
         ("a.txt", None, b"<?xml version='1.0'?><a/>", "txt"),
         ("upload", None, b"<?xml version='1.0'?><a/>", "xml"),
         ("upload", None, b"<?xml version='1.0'?>\n<!DOCTYPE html>", "html"),
+        ("a.csv", None, b"PARENT_ID,NAME\n1,x\n", "csv"),
+        ("a.csv", None, b"PAR1,PAR2\n1,2\n", "csv"),
+        ("a.csv", None, b"PAR1\n7\n", "csv"),
+        ("a.csv", None, b"BZh,Rar!,ARROW1\n", "csv"),
+        ("a.txt", None, b"Rar! is what I said", "txt"),
+        ("a.txt", None, b"ARROW1 points left", "txt"),
+        ("a.csv", None, b"PAR1\x15\x04\x15", "parquet"),
     ],
 )
 def test_the_format_is_as_declared_or_named_or_what_it_looks_like(name, declared, prefix, expected):
@@ -46,6 +55,11 @@ def test_the_format_is_as_declared_or_named_or_what_it_looks_like(name, declared
         ("parquet", b"a,b\n", "not a parquet file"),
         ("csv", b"%PDF-1.7", "a PDF document"),
         (None, b"\x1f\x8b\x08", "a gzip archive"),
+        (None, bz2.compress(b"a,b\n"), "a bzip2 archive"),
+        (None, bz2.compress(b""), "a bzip2 archive"),
+        (None, b"Rar!\x1a\x07\x01\0", "a rar archive"),
+        (None, b"ARROW1\0\0\xff", "an Arrow file"),
+        (None, b"PARE\x2f\x01\0\0\x8a", "an encrypted parquet file"),
         ("yaml", b"<a/>", "none of csv"),
         ("pdf", b"<a/>", "not a PDF document, although pdf was expected"),
         ("image", b"PK\x03\x04", "a zip archive, not image"),

@@ -17,6 +17,38 @@ def test_a_word_document_is_its_title_and_text_with_tables_by_tabs(kit):
     ]
 
 
+def test_merged_cells_of_a_word_table_are_read_however_many_they_are(kit):
+    data = _with_table(
+        [("restart", 1, "all"), (None, 2, "wide")],
+        *[[("continue", 1, ""), (None, 1, f"{n}"), (None, 1, "x")] for n in range(2_000)],
+        [("continue", 1, ""), ("continue", 1_000_000_000, "")],
+    )
+
+    lines = kit.rows(data, "memo.docx")[0]["text"].split("\n")
+
+    assert lines[:2] == ["all\twide", "all\t0\tx"]
+    assert lines[-2:] == ["all\t1999\tx", "all\t1999"]
+    assert len(lines) == 2_002
+
+
+def _with_table(*rows):
+    """Return a Word document with a table; a cell is its vertical merge, its width, its text."""
+    import io
+    import zipfile
+
+    def cell(merge, width, text):
+        merged = f'<w:vMerge w:val="{merge}"/>' if merge else ""
+        head = f'<w:tcPr><w:gridSpan w:val="{width}"/>{merged}</w:tcPr>'
+        return f"<w:tc>{head}<w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>"
+
+    made = "".join(f"<w:tr>{''.join(cell(*one) for one in row)}</w:tr>" for row in rows)
+    source = zipfile.ZipFile(io.BytesIO(files.docx()))
+    members = {name: source.read(name) for name in source.namelist()}
+    before, mark, after = members["word/document.xml"].partition(b"<w:sectPr")
+    table = f"<w:tbl><w:tblPr/><w:tblGrid/>{made}</w:tbl>".encode()
+    return files.zipped(members | {"word/document.xml": before + table + mark + after})
+
+
 def test_a_word_document_without_a_title_has_none(kit):
     assert kit.rows(files.docx("text"), "memo.docx")[0]["title"] is None
 
@@ -133,3 +165,17 @@ def test_office_files_of_other_kinds_are_told_by_name(kit):
 
     assert "a presentation" in kit.refusal(slides, "slides.pptx").detail
     assert "OpenDocument" in kit.refusal(files.zipped({"mimetype": b"x"}), "a.odt").detail
+
+
+def test_a_row_far_behind_every_other_is_refused_instead_of_counted_to(kit, monkeypatch):
+    import io
+    import zipfile
+
+    source = zipfile.ZipFile(io.BytesIO(files.xlsx(S=[["a"], [1], [2]])))
+    members = {name: source.read(name) for name in source.namelist()}
+    [sheet] = [name for name in members if "worksheets/" in name]
+    members[sheet] = members[sheet].replace(b'r="3"', b'r="1000000000"').replace(b"A3", b"A4")
+    monkeypatch.setattr("shared.tables.readers.workbook._LAST_ROW", 1_000)
+
+    assert kit.refusal(files.zipped(members), "book.xlsx").code == "decompression_limit"
+    assert kit.rows(files.xlsx(S=[["a"], [1], [2]])) == [{"a": 1}, {"a": 2}]

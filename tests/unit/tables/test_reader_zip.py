@@ -140,3 +140,10 @@ def test_more_members_than_allowed_are_a_bomb(kit):
     data = files.zipped({f"{n}.txt": b"" for n in range(30)})
 
     assert kit.refusal(data, "a.zip", archive_members=20).code == "decompression_limit"
+
+
+def test_the_columns_of_all_members_together_keep_the_limit(kit):
+    members = {f"{n}.csv": f"a{n},b{n}\n1,2\n".encode() for n in range(3)}
+
+    assert kit.refusal(files.zipped(members), "a.zip", max_columns=5).code == "too_many_columns"
+    assert len(kit.rows(files.zipped(members), "a.zip", max_columns=6)) == 3

@@ -101,7 +101,9 @@ def test_a_local_file_is_copied(folder, tmp_path):
     assert copy_remote(remote, f"file://{folder}/a.csv", tmp_path / "got") == 4
 
 
-@pytest.mark.parametrize("kind", ["link", "folder link", "pipe", "folder", "missing"])
+@pytest.mark.parametrize("kind", [
+    "link", "folder link", "circle", "pipe", "folder", "below a file", "missing",
+])  # fmt: skip
 def test_what_is_no_regular_file_of_the_folder_is_not_read(folder, tmp_path, kind):
     path = folder / "thing"
     if kind == "link":
@@ -109,6 +111,10 @@ def test_what_is_no_regular_file_of_the_folder_is_not_read(folder, tmp_path, kin
     elif kind == "folder link":
         path.symlink_to(tmp_path)
         path = path / "outside.csv"
+    elif kind == "circle":
+        path.symlink_to(path)
+    elif kind == "below a file":
+        path = folder / "a.csv" / "thing"
     elif kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":

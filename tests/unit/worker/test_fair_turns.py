@@ -101,6 +101,22 @@ def test_a_place_given_in_the_moment_of_a_cancel_is_not_lost() -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("places", [1, 2, 5])
+def test_nothing_is_remembered_of_jobs_that_ended_or_never_began(places: int) -> None:
+    async def scene() -> None:
+        turns = FairTurns(places)
+        work = Work(turns)
+        tasks = [work.unit(job, 2.0) for job in ["a", "b", "a", "c", "d"]]
+        await settle()
+        tasks.pop().cancel()
+        while work.ends:
+            await work.end_first()
+        await stop(tasks)
+        assert [found for found in vars(turns).values() if found] == [places]
+
+    asyncio.run(scene())
+
+
 async def stop(tasks: "list[asyncio.Task[None]]") -> None:
     for task in tasks:
         task.cancel()

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from apwa_client.blocking.reading import rows_of_results
-from apwa_client.blocking.saving import format_of, save
+from apwa_client.blocking.saving import save
 from apwa_client.blocking.watching import events_of
 from apwa_client.blocking.ways import sleep
 from apwa_client.errors import NoResult, WaitTimeout
 from apwa_client.events import Event
+from apwa_client.files import format_of
 from apwa_client.frames import to_frame
 from apwa_client.objects import (
     FINAL,

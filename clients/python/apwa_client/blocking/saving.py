@@ -1,27 +1,12 @@
-"""Bodies of answers into files: whole, or not there."""
+"""Bodies of answers into files."""
 
 import os
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from apwa_client.files import whole_file
 
 if TYPE_CHECKING:
     from apwa_client.blocking.client import Client
-
-_ENDINGS = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".csv": "csv",
-    ".parquet": "parquet",
-}
-
-
-def format_of(path: str | os.PathLike[str], given: str | None) -> str:
-    """Return the format given, else the one a file's ending tells; ValueError for none."""
-    found = given or _ENDINGS.get(Path(path).suffix.lower())
-    if found is None:
-        raise ValueError(f"the ending of {path} tells no format; give format=")
-    return found
 
 
 def save(
@@ -31,15 +16,8 @@ def save(
 
     The file appears under its name only when it is whole.
     """
-    final = Path(path)
-    draft = final.with_name(f".{final.name}.part")
-    try:
-        with draft.open("wb") as file:
-            written = write(client, file, operation_id, **parameters)
-        draft.replace(final)
-    finally:
-        draft.unlink(missing_ok=True)
-    return written
+    with whole_file(path) as file:
+        return write(client, file, operation_id, **parameters)
 
 
 def write(client: "Client", target: IO[bytes], operation_id: str, **parameters: Any) -> int:

@@ -1,15 +1,14 @@
 """Records of stream and hybrid jobs: append, end, look at one."""
 
 import uuid
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from apwa_client.aio.ways import sleep
-from apwa_client.bodies import Body, bytes_body
+from apwa_client.bodies import bytes_body
 from apwa_client.errors import RateLimited
 from apwa_client.objects import AppendedObject, JobObject, RecordObject, StreamObject
-from apwa_client.rows import Row, line_of, rows_of
+from apwa_client.rows import in_blocks, line_of, rows_of
 
 if TYPE_CHECKING:
     from apwa_client.aio.client import AsyncClient
@@ -29,14 +28,21 @@ class AsyncRecords:
     ) -> AppendedObject:
         """Append records from anything with rows, an endless iterator too, `batch` at a time.
 
-        While the job is too far behind, wait; with `wait=False` RateLimited is raised. A record
-        sent twice counts once. `rejected` tells the place of each among all, from 0.
+        Fewer at a time where they are large. While the job is too far behind, wait; with
+        `wait=False` RateLimited is raised. A record sent twice counts once. `rejected` tells the
+        place of each among all, from 0.
         """
+        return await self.append_lines(job_id, map(line_of, rows_of(rows)), batch=batch, wait=wait)
+
+    async def append_lines(
+        self, job_id: str, lines: Iterable[bytes], *, batch: int = AT_ONCE, wait: bool = True
+    ) -> AppendedObject:
+        """Do the same with lines of JSON, each with its line end; the API says which are none."""
         total: AppendedObject = {
             "accepted": 0, "duplicates": 0, "rejected": [], "rejected_total": 0,
         }  # fmt: skip
-        source, sent = rows_of(rows), 0
-        while block := list(islice(source, batch)):
+        sent = 0
+        for block in in_blocks(lines, batch):
             _add(total, await self._send(job_id, block, wait=wait), sent)
             sent += len(block)
         return total
@@ -58,8 +64,8 @@ class AsyncRecords:
         found: StreamObject = await self._client.request("get_stream", job_id=job_id)
         return found
 
-    async def _send(self, job_id: str, block: list[Row], *, wait: bool) -> AppendedObject:
-        body, key = _lines(block), str(uuid.uuid4())
+    async def _send(self, job_id: str, block: list[bytes], *, wait: bool) -> AppendedObject:
+        body, key = bytes_body(b"".join(block), "application/x-ndjson"), str(uuid.uuid4())
         while True:
             try:
                 told: AppendedObject = await self._client.request(
@@ -72,10 +78,6 @@ class AsyncRecords:
             else:
                 return told
             await sleep(pause_s)
-
-
-def _lines(block: list[Row]) -> Body:
-    return bytes_body(b"".join(map(line_of, block)), "application/x-ndjson")
 
 
 def _add(total: AppendedObject, told: AppendedObject, before: int) -> None:

@@ -4,8 +4,9 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from apwa_client.aio.saving import format_of, save
+from apwa_client.aio.saving import save
 from apwa_client.bodies import Progress, with_progress
+from apwa_client.files import format_of
 from apwa_client.inputs import Input, prepared, table_body
 from apwa_client.objects import TableObject
 from apwa_client.rows import Row
