@@ -1,7 +1,8 @@
 """A stream at a steady rate, its worker killed twice: latency of a record, lost, doubled.
 
 `python -m bench.stream --seconds 120 --rate 200`. Real services on stores of their own, a fake
-model that answers after 50 ms (`--capability redact`: no model). Writes `bench/out/stream.json`.
+model that answers after 50 ms (`--capability redact`: no model). `--rows 1000` sends so many with
+the job, which makes it hybrid. Writes `bench/out/stream.json`.
 """
 
 import argparse
@@ -77,6 +78,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--rate", type=float, default=200, help="records a second")
     parser.add_argument("--burst", type=int, default=10, help="records of one request")
+    parser.add_argument("--rows", type=int, default=0, help="rows that come with the job")
     parser.add_argument("--kills", type=int, default=2)
     parser.add_argument("--lease", type=float, default=3, help="APWA_LEASE_S")
     parser.add_argument("--capability", choices=("llm", "redact"), default="llm")
@@ -84,18 +86,18 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(stack: Stack, given: argparse.Namespace) -> Measured:
-    job_id = stack.submit(_job(given.capability))
+    job_id = stack.submit(_job(given.capability, _rows(0, given.rows)))
     killer = threading.Thread(target=_kill, args=(stack, given), daemon=True)
     killer.start()
-    sends, total, began = [], 0, time.monotonic()
+    sends, total, began = [], given.rows, time.monotonic()
     while (now := time.monotonic() - began) < given.seconds:
-        due = int(now * given.rate) - total
+        due = given.rows + int(now * given.rate) - total
         if due < given.burst:
             time.sleep(given.burst / given.rate / 4)
             continue
-        rows = [{"id": n, "text": f"Write to a{n}@example.com"} for n in range(total, total + due)]
-        sends.append(_send(stack, job_id, rows[:1_000]))
-        total += len(rows[:1_000])
+        rows = _rows(total, min(due, 1_000))
+        sends.append(_send(stack, job_id, rows))
+        total += len(rows)
     seconds = time.monotonic() - began
     killer.join(60)
     ended = time.monotonic()
@@ -106,7 +108,7 @@ def _run(stack: Stack, given: argparse.Namespace) -> Measured:
     times = [float(row[0]) for row in stack.rows(LATENCIES, job_id)]
     return Measured(
         rate=given.rate,
-        sent_per_second=round(total / seconds, 1),
+        sent_per_second=round((total - given.rows) / seconds, 1),
         records=total,
         seconds=round(seconds, 1),
         kills=given.kills,
@@ -139,7 +141,11 @@ def _kill(stack: Stack, given: argparse.Namespace) -> None:
         stack.start("worker")
 
 
-def _job(capability: str) -> dict[str, Any]:
+def _rows(start: int, count: int) -> list[dict[str, Any]]:
+    return [{"id": n, "text": f"Write to a{n}@example.com"} for n in range(start, start + count)]
+
+
+def _job(capability: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     stage: dict[str, Any] = {"name": "work", "over": "mails", "unit": {"rows": 1}}
     if capability == "redact":
         stage |= {"capability": "redact", "params": {"field": "text"}}
@@ -151,7 +157,9 @@ def _job(capability: str) -> dict[str, Any]:
             "output": {**label, "required": ["label"]},
         }
     plan = {"version": 1, "stages": [stage], "result": {"table": "work"}}
-    stream = {"stream": True, "columns": COLUMNS, "key": "id"}
+    stream: dict[str, Any] = {"stream": True, "columns": COLUMNS, "key": "id"}
+    if rows:
+        stream["rows"] = rows
     budget = {"usd": None, "tokens": 10**12}
     return {"plan": plan, "inputs": {"mails": stream}, "policy": {"budget": budget}}
 

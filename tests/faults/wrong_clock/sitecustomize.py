@@ -38,9 +38,11 @@ class datetime_(_right, metaclass=_Kind):  # noqa: N801
 
 
 datetime_.__name__ = datetime_.__qualname__ = "datetime"
-datetime.datetime = datetime_
-time.time = lambda: _time() + OFF_S
-time.time_ns = lambda: _time_ns() + int(OFF_S * 1e9)
-time.gmtime = lambda seconds=None: _gmtime(time.time() if seconds is None else seconds)
-time.localtime = lambda seconds=None: _localtime(time.time() if seconds is None else seconds)
-time.strftime = lambda form, moment=None: _strftime(form, moment or time.localtime())
+
+if OFF_S:  # a process whose clock is right keeps the class that C extensions were built against
+    datetime.datetime = datetime_
+    time.time = lambda: _time() + OFF_S
+    time.time_ns = lambda: _time_ns() + int(OFF_S * 1e9)
+    time.gmtime = lambda seconds=None: _gmtime(time.time() if seconds is None else seconds)
+    time.localtime = lambda seconds=None: _localtime(time.time() if seconds is None else seconds)
+    time.strftime = lambda form, moment=None: _strftime(form, moment or time.localtime())
