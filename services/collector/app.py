@@ -7,22 +7,16 @@ from services.collector import tasks
 from services.collector.after_outage import AfterOutage
 from services.collector.audit import audit
 from services.collector.collect_job import Collector, collect_job
-from services.collector.deadlines import finish_overdue
-from services.collector.erase_deleted import erase_deleted, look_again
-from services.collector.erase_files import erase_files, expire_files
-from services.collector.next_day import resume_next_day
-from services.collector.rescue import book_lost_slices, rescue_expired
-from services.collector.retain import retain
+from services.collector.looks import Bells, erase, look_for_lost, sweep_hourly
 from services.collector.start_triggered import start_triggered
-from services.collector.stragglers import mark_stragglers
-from services.collector.sweep import HOUR_S, sweep
-from shared.actions.note_trouble import note_trouble
+from services.collector.sweep import HOUR_S
+from shared.actions.note_trouble import forget_trouble, note_trouble
 from shared.broker.app import consume, make_app
 from shared.broker.inbox import Inbox
 from shared.broker.loop import run_when_rung
 from shared.broker.ring import Ringer
 from shared.database import jobs
-from shared.database.engine import SQLAlchemyError, connect
+from shared.database.engine import connect
 from shared.log import configure_logging
 from shared.messages.collect_job import CollectJob
 from shared.messages.deliver_events import DeliverEvents
@@ -56,12 +50,19 @@ def main() -> None:
         ring_notifier=lambda job_id: ringer.ring(DeliverEvents(job_id)),
     )
 
+    bells = Bells(
+        collect=inbox.put,
+        dispatch=lambda job_id: ringer.ring(DispatchJob(job_id)),
+        plan=collector.ring_planner,
+    )
+
     def collect_rung(job_id: str) -> None:
         try:
             collect_job(collector, job_id)
         except Exception as error:
-            note_trouble(engine, job_id, "collector", error)
+            note_trouble(engine, job_id, "collect", error)
             raise
+        forget_trouble(engine, job_id, "collect")
 
     def look_for_jobs() -> None:
         with engine.connect() as connection:
@@ -70,33 +71,13 @@ def main() -> None:
             inbox.put(job_id)
 
     def rescue() -> None:
-        try:
-            rescued = rescue_expired(engine, outage.note_answer)
-        except SQLAlchemyError:
-            outage.note_failure()
-            raise
-        for job_id in rescued:
-            ringer.ring(DispatchJob(job_id))
-            inbox.put(job_id)
-        for job_id in finish_overdue(engine, settings.finish_settle_s):
-            inbox.put(job_id)
-        for job_id in resume_next_day(engine):
-            ringer.ring(PlanJob(job_id))
-            ringer.ring(DispatchJob(job_id))
-            inbox.put(job_id)
-        mark_stragglers(engine)
-        if outage.is_over:
-            book_lost_slices(engine)
+        look_for_lost(collector, outage, bells)
 
-    def sweep_hourly() -> None:
-        sweep(engine)
-        look_again(engine)
-        expire_files(engine)
-        retain(engine, settings)
+    def sweep_late() -> None:
+        sweep_hourly(engine, settings)
 
-    def erase() -> None:
-        erase_deleted(engine)
-        erase_files(engine)
+    def erase_left() -> None:
+        erase(engine)
 
     def start_posted() -> None:
         start_triggered(engine, settings, collector.ring_planner)
@@ -113,7 +94,7 @@ def main() -> None:
     threads.append(
         run_when_rung(
             "erase", erasures, settings.rescue_poll_s, lambda _: None,
-            erase,
+            erase_left,
         )
     )  # fmt: skip
     threads.append(
@@ -123,7 +104,7 @@ def main() -> None:
         )
     )  # fmt: skip
     threads.append(run_when_rung("audit", timers, AUDIT_S, lambda _: None, look_for_breaches))
-    threads.append(run_when_rung("sweep", timers, HOUR_S, lambda _: None, sweep_hourly))
+    threads.append(run_when_rung("sweep", timers, HOUR_S, lambda _: None, sweep_late))
     try:
         consume(celery, [CollectJob.QUEUE], f"collector-{os.getpid()}@{socket.gethostname()}")
     finally:

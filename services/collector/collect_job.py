@@ -12,9 +12,10 @@ from shared.database import jobs, shards, stages, streams, tables
 from shared.database.engine import DBAPIError, Engine, is_transient, retrying
 from shared.database.jobs import JobRecord
 from shared.database.stages import StageRecord
+from shared.domain.stream import CUT_SHORT
 from shared.log import get_logger, working_for
 from shared.settings import Settings
-from shared.tables.stream_table import finish_stream
+from shared.tables.stream_table import cut_short, finish_stream
 
 _LEDGER_ERRORS = {"AP001", "23514"}  # our recount, and the check that the ledger adds up
 
@@ -35,7 +36,7 @@ class Collector:
 def collect_job(collector: Collector, job_id: str) -> None:
     """Note finished shards, seal and close finished stages, finalise; harmless when repeated."""
     job = _begin(collector, job_id)
-    if finish_stream(collector.engine, job_id, collector.settings.chunk_bytes):
+    if _finish_stream(collector, job_id, job):
         collector.ring_planner(job_id)
         job = job and _begin(collector, job_id)
     if job is not None:
@@ -55,6 +56,24 @@ def _collect(collector: Collector, job_id: str) -> None:
         collector.ring_notifier(job_id)
     if done == "replanning":
         collector.ring_planner(job_id)
+
+
+def _finish_stream(collector: Collector, job_id: str, job: JobRecord | None) -> bool:
+    """Seal the stream of the job, once; a job that has been told to end does not wait for its rest.
+
+    Nothing more of it would be run: what cannot be cut is in the ledger with what was not begun.
+    """
+    try:
+        return finish_stream(collector.engine, job_id, collector.settings.chunk_bytes)
+    except Exception as error:
+        goes_on = job is not None and job.status != "finalizing"
+        if goes_on or is_transient(error):
+            raise
+        get_logger(job_id=job_id).error(
+            CUT_SHORT, error=type(error).__name__, detail=str(error)[:500], exc_info=True
+        )
+        said = getattr(error, "orig", error)  # a database error without its statement and values
+        return cut_short(collector.engine, job_id, f"{type(error).__name__}: {said}")
 
 
 def _begin(collector: Collector, job_id: str) -> JobRecord | None:

@@ -3,6 +3,7 @@
 from functools import partial
 
 from shared.actions.finish_early import finish_now
+from shared.broker.tried import tried
 from shared.database import jobs
 from shared.database.engine import Connection, Engine, retrying
 from shared.log import get_logger
@@ -14,7 +15,12 @@ def finish_overdue(engine: Engine, settle_s: float) -> set[str]:
     """Look for passed deadlines, by the database's clock; return the jobs that finish now."""
     with engine.connect() as connection:
         due = jobs.overdue(connection, JOBS_IN_ONE_LOOK)
-    return {job_id for job_id in due if retrying(engine, partial(_finish, job_id, settle_s))}
+    finish = {job_id: partial(_finish, job_id, settle_s) for job_id in due}
+    return {
+        job_id
+        for job_id, work in finish.items()
+        if tried("rescue", partial(retrying, engine, work), job_id)
+    }
 
 
 def _finish(job_id: str, settle_s: float, tx: Connection) -> bool:

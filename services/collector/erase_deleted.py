@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from shared.broker.tried import tried
 from shared.database import erasure
 from shared.database.engine import Engine, retrying
 from shared.log import get_logger
@@ -17,14 +18,18 @@ def erase_deleted(engine: Engine) -> None:
     with engine.connect() as connection:
         found = erasure.due(connection, JOBS_IN_ONE_LOOK)
     for job_id in found:
-        retrying(engine, partial(erasure.mark_tables, job_id=job_id))
-        batch = partial(erasure.erase_batch, job_id=job_id, rows=ROWS, chunks=CHUNKS)
-        while retrying(engine, batch):
-            pass
-        retrying(engine, partial(erasure.close, job_id=job_id))
-        get_logger(job_id=job_id).info("job_erased")
+        tried("erase", partial(_erase, engine, job_id), job_id)
 
 
 def look_again(engine: Engine) -> None:
     """Let jobs deleted a while ago be looked at once more, for what was written late."""
     retrying(engine, lambda tx: erasure.reopen(tx, LATE_S, LATEST_S))
+
+
+def _erase(engine: Engine, job_id: str) -> None:
+    retrying(engine, partial(erasure.mark_tables, job_id=job_id))
+    batch = partial(erasure.erase_batch, job_id=job_id, rows=ROWS, chunks=CHUNKS)
+    while retrying(engine, batch):
+        pass
+    retrying(engine, partial(erasure.close, job_id=job_id))
+    get_logger(job_id=job_id).info("job_erased")

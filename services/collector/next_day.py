@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from shared.broker.tried import tried
 from shared.database import job_control, jobs
 from shared.database.engine import Connection, Engine, retrying
 from shared.log import get_logger
@@ -13,7 +14,12 @@ def resume_next_day(engine: Engine) -> set[str]:
     """Look for pauses whose day (UTC) is over, by the database's clock; return who goes on."""
     with engine.connect() as connection:
         due = job_control.due_next_day(connection, JOBS_IN_ONE_LOOK)
-    return {job_id for job_id in due if retrying(engine, partial(_resume, job_id))}
+    resume = {job_id: partial(_resume, job_id) for job_id in due}
+    return {
+        job_id
+        for job_id, work in resume.items()
+        if tried("rescue", partial(retrying, engine, work), job_id)
+    }
 
 
 def _resume(job_id: str, tx: Connection) -> bool:

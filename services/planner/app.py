@@ -10,7 +10,7 @@ from services.planner.dispatch_job import dispatch_due
 from services.planner.plan_job import Planner, plan_job
 from services.planner.waits_for_input import waits_for_input
 from services.planner.waits_for_model import waits_for_model
-from shared.actions.note_trouble import note_trouble
+from shared.actions.note_trouble import forget_trouble, note_trouble
 from shared.broker.app import consume, make_app
 from shared.broker.canary import Canary
 from shared.broker.inbox import Inbox
@@ -66,10 +66,12 @@ def main() -> None:
 
     def plan(job_id: str) -> None:
         try:
-            plan_job(planner, job_id)
+            done = plan_job(planner, job_id)
         except Exception as error:
-            note_trouble(engine, job_id, "planner", error)
+            note_trouble(engine, job_id, "plan", error)
             raise
+        if done:
+            forget_trouble(engine, job_id, "plan")
 
     def look_for_jobs() -> None:
         with engine.connect() as connection:
@@ -86,11 +88,13 @@ def main() -> None:
 
     def cut_rung(job_id: str) -> None:
         try:
-            if cut_stream(engine, settings, job_id):
-                dispatch_inbox.put(job_id)
+            cut = cut_stream(engine, settings, job_id)
         except Exception as error:
-            note_trouble(engine, job_id, "planner", error)
+            note_trouble(engine, job_id, "cut", error)
             raise
+        if cut:
+            dispatch_inbox.put(job_id)
+            forget_trouble(engine, job_id, "cut")
 
     def look_for_streams() -> None:
         for job_id in due_streams(engine, settings):

@@ -36,8 +36,11 @@ class Planner:
     breakers: EndpointBreakers = field(default_factory=EndpointBreakers)
 
 
-def plan_job(planner: Planner, job_id: str) -> None:
-    """Lease the job and do what its rows say is due; twice at once, the second does nothing."""
+def plan_job(planner: Planner, job_id: str) -> bool:
+    """Lease the job and do what its rows say is due; twice at once, the second does nothing.
+
+    True when this call did it to the end.
+    """
     settings = planner.settings
     holder = new_id("wrk")  # one per visit: two threads of one process exclude each other too
     job = retrying(
@@ -45,7 +48,7 @@ def plan_job(planner: Planner, job_id: str) -> None:
         lambda tx: jobs.lease_for_planning(tx, job_id, holder, settings.lease_s),
     )
     if job is None:
-        return
+        return False
     with (
         working_for(job.request_id, job.traceparent),
         PlanningLease(planner.engine, job_id, holder, settings.lease_s) as lease,
@@ -55,7 +58,7 @@ def plan_job(planner: Planner, job_id: str) -> None:
         )
         if job.status == "planning" and not load_inputs(fetching, job):
             planner.ring_collect(job_id)
-            return
+            return False
         if job.status == "planning" or job.replan_round is not None:
             get_logger(job_id=job_id).info("planning", round=job.replan_round or 1)
             if not write_plan(
@@ -63,13 +66,14 @@ def plan_job(planner: Planner, job_id: str) -> None:
                 lost=lambda: lease.lost or planner.stopping(),
             ):  # fmt: skip
                 planner.ring_collect(job_id)  # a job without a further round can end now
-                return
+                return False
             get_logger(job_id=job_id).info("planned")
         _open_stages(planner, job_id, lease)
         if cut_pilots(planner.engine, job_id):
             planner.ring_dispatch(job_id)
         else:
             _cut_stages(planner, job_id, lease)
+        return not lease.lost
 
 
 def _open_stages(planner: Planner, job_id: str, lease: PlanningLease) -> None:

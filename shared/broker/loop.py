@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from shared.broker.inbox import Inbox
-from shared.log import get_logger
+from shared.broker.tried import log_failed
 
 
 def run_when_rung(
@@ -31,10 +31,7 @@ def run_when_rung(
                     next_look = time.monotonic() + poll_s
                     idle()
             except Exception as error:  # noqa: BLE001 - the last line of a service's thread
-                get_logger().error(
-                    "work_failed", thread=name, id=id_, error=type(error).__name__,
-                    detail=str(error)[:500], exc_info=True,
-                )  # fmt: skip
+                log_failed(name, error, id_)
                 inbox.pause(min(poll_s, 1.0))
 
     thread = threading.Thread(target=work, name=name, daemon=True)

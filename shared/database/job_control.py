@@ -41,12 +41,13 @@ def pause(
 def resume(connection: Connection, job_id: str, *, actor: str = "system") -> JobRecord | None:
     """paused -> where it was paused, with the event; what was announced before is due again.
 
-    `resumed_at` is when counts that led to a pause (a breaker's) begin anew.
+    `resumed_at` is when counts that led to a pause (a breaker's) begin anew; that of unexpected
+    errors does too.
     """
     job = _one(
         connection,
         f"""UPDATE jobs SET status = coalesce(paused_from, 'running'), paused_from = NULL,
-            status_reason = NULL, resumed_at = clock_timestamp()
+            status_reason = NULL, trouble = 0, resumed_at = clock_timestamp()
           WHERE id = :id AND status = 'paused' RETURNING {_FIELDS}""",
         {"id": job_id},
     )

@@ -289,16 +289,38 @@ def stop(
     return JobRecord(**row) if row else None
 
 
-def note_trouble(connection: Connection, job_id: str, who: str, detail: str) -> int:
-    """Count an unexpected error of planner or collector and show it; return how many so far."""
-    reason = {"kind": "error", "in": who, "detail": detail}
+def note_trouble(connection: Connection, job_id: str, who: str, turn: str, detail: str) -> int:
+    """Count an unexpected error of planner or collector and show it; return how many so far.
+
+    A paused job keeps the pause's reason: it says when the job goes on.
+    """
+    reason = {"kind": "error", "in": who, "turn": turn, "detail": detail}
     return int(
         connection.execute(
-            text("""UPDATE jobs SET trouble = trouble + 1, status_reason = CAST(:reason AS jsonb)
+            text("""UPDATE jobs SET trouble = trouble + 1, status_reason = CASE
+                WHEN status = 'paused' THEN status_reason ELSE CAST(:reason AS jsonb) END
               WHERE id = :id AND finished_at IS NULL RETURNING trouble"""),
             {"id": job_id, "reason": to_json(reason)},
         ).scalar_one_or_none()
         or 0
+    )
+
+
+def forget_trouble(connection: Connection, job_id: str, turn: str) -> None:
+    """Count unexpected errors from none again, where the last one was of such a turn.
+
+    Not while the collector has something left to do: a turn of it that found a stage or a stream
+    in other hands, or in those that raised a moment ago, did not get through it.
+    """
+    connection.execute(
+        text("""UPDATE jobs j SET trouble = 0, status_reason = finishing
+          WHERE id = :id AND trouble <> 0 AND finished_at IS NULL
+            AND status_reason->>'kind' = 'error' AND status_reason->>'turn' = :turn
+            AND (:turn <> 'collect' OR (status <> 'finalizing'
+              AND NOT EXISTS (SELECT 1 FROM stages t WHERE t.job_id = j.id AND t.status = 'sealing')
+              AND NOT EXISTS (SELECT 1 FROM streams s WHERE s.job_id = j.id
+                AND s.ended_at IS NOT NULL AND s.sealed_at IS NULL)))"""),
+        {"id": job_id, "turn": turn},
     )
 
 

@@ -39,6 +39,11 @@ class StreamRecord:
     ended_at: datetime | None
     sealed_at: datetime | None
 
+    @property
+    def lost_rows(self) -> int:
+        """How many accepted rows are in no chunk, and never will be: it was sealed without them."""
+        return self.accepted_rows - self.formed_rows if self.sealed_at else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -147,7 +152,7 @@ def unsettled(connection: Connection, stream: StreamRecord) -> int:
               AND g.reads ->> (g.spec -> 'over' ->> 0) = :table_id"""),
         {"formed": stream.formed_rows, "job_id": stream.job_id, "table_id": stream.table_id},
     ).scalar_one()  # fmt: skip
-    in_no_chunk = stream.accepted_rows - stream.formed_rows
+    in_no_chunk = stream.accepted_rows - stream.formed_rows - stream.lost_rows
     return min(int(behind) + in_no_chunk, stream.accepted_rows - stream.first_rows)
 
 
@@ -235,6 +240,22 @@ def oldest_batches(connection: Connection, table_id: str, most_bytes: int) -> li
     return [Batch(row.first_row, row.row_count, bytes(row.data)) for row in rows]
 
 
+def lacks_batches(connection: Connection, table_id: str) -> bool:
+    """True when accepted rows are neither in a chunk nor waiting: nobody can form them.
+
+    The caller holds the table (`lock_table`), so none is formed meanwhile.
+    """
+    return (
+        connection.execute(
+            text("""SELECT 1 FROM streams s JOIN tables t ON t.id = s.table_id
+              WHERE s.table_id = :id AND s.accepted_rows > t.row_count
+                AND NOT EXISTS (SELECT 1 FROM stream_batches b WHERE b.table_id = s.table_id)"""),
+            {"id": table_id},
+        ).one_or_none()
+        is not None
+    )
+
+
 def note_formed(
     connection: Connection, table_id: str, rows: int, data_bytes: int, memory_bytes: int
 ) -> None:
@@ -270,19 +291,23 @@ def note_cut(connection: Connection, stage_id: int, cut_from: int, cut_to: int) 
 
 
 def seal(
-    connection: Connection, stream: StreamRecord, *, content_hash: str,
+    connection: Connection, stream: StreamRecord, *, content_hash: str | None,
     statistics: dict[str, Any], sample: list[dict[str, Any]], report: dict[str, Any],
+    cut_short: bool = False,
 ) -> bool:  # fmt: skip
     """open -> sealed, once ended and all in chunks; its stages now know how many units they have.
 
-    False when it was sealed already, or something is still to be written.
+    False when it was sealed already, or something is still to be written. With `cut_short` it is
+    sealed at what is in chunks: the rest are units as well, which nothing will run.
     """
     if not lock_table(connection, stream.table_id):
         return False
     current = lock(connection, stream.job_id)
     if current is None or current.ended_at is None:
         return False
-    if current.accepted_rows != current.formed_rows or current.formed_rows != stream.formed_rows:
+    if current.formed_rows != stream.formed_rows:
+        return False
+    if current.accepted_rows != current.formed_rows and not cut_short:
         return False
     connection.execute(
         text("""UPDATE tables SET status = 'sealed', sealed_at = clock_timestamp(),
@@ -301,7 +326,7 @@ def seal(
         text("""UPDATE stages SET unit_count = :rows,
             fully_cut = fully_cut OR cut_units >= CAST(:rows AS bigint)
           WHERE source_table_id = :id AND streams AND status = 'open'"""),
-        {"id": stream.table_id, "rows": current.formed_rows},
+        {"id": stream.table_id, "rows": current.accepted_rows},
     )
     return True
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 KEY_TYPES = ("string", "integer")
 LONGEST_KEY = 500  # characters; more would not fit an index entry
+CUT_SHORT = "stream_cut_short"  # why a record that was accepted has no outcome
 _LEAST_SHARD = 25  # a message for fewer records costs more than it spreads
 
 

@@ -31,6 +31,16 @@ def test_a_stream_whose_rows_are_gone_stops_alone(make_stack: Callable[..., Stac
     # then the other is cut all the same, and the one is given up instead of tried for ever
     eventually(lambda: stack.scalar(FORMED, sound) == 30, within=60)
     eventually(lambda: stack.scalar(STOPPED_AS, broken) == "failed", within=60)
+
+    # and it comes to its end, with every record it took accounted for
+    job = stack.wait(broken, within=60)
+    assert (job["status"], job["error"]["code"]) == ("failed", "internal_error")
+    told = job["coverage"]
+    assert (told["unreadable"], told["units"], told["skipped"]) == (10, 10, 10)
+    record = stack.get(f"/v1/jobs/{broken}/records/7").json
+    assert (record["error"] or {})["code"] == "stream_cut_short"
+
+    # and the sound one goes on
     end(stack, sound)
     assert stack.wait(sound, within=60)["status"] == "succeeded"
     assert sorted(row["id"] for row in stack.results(sound)) == list(range(30))

@@ -104,7 +104,7 @@ def get_record(job_id: str, key: str) -> Response:
         if stream is None or found is None:
             raise not_found("record")
         stage = _stage_of(stages_of_records(connection, job.id, stream), given.get("stage"))
-        return answer(record_object(connection, job, key, found, stage))
+        return answer(record_object(connection, job, key, found, stream, stage))
 
 
 def _stage_of(over: list[StageRecord], name: str | None) -> StageRecord | None:

@@ -13,9 +13,13 @@ from shared.database.stages import StageRecord
 from shared.database.streams import KeptRecord, StreamRecord
 from shared.database.tables import TableRecord
 from shared.domain.stage import StageSpec
+from shared.domain.stream import CUT_SHORT
 
 LATENCIES_OF = 10_000  # the last records a stream's latencies are of
 _ENDED = ("closed", "abandoned")
+_CUT_SHORT_DETAIL = (
+    "It was accepted, and was never run: the records from a place before it on could not be read."
+)
 
 
 def appended_object(counted: Appended, counted_by: Literal["index", "line"]) -> dict[str, Any]:
@@ -33,16 +37,13 @@ def appended_object(counted: Appended, counted_by: Literal["index", "line"]) -> 
 
 def record_object(
     connection: Connection, job: JobRecord, key: str, record: KeptRecord,
-    stage: StageRecord | None,
+    stream: StreamRecord, stage: StageRecord | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return one record: what its unit in `stage` came to, null while that is open."""
     spec = StageSpec.from_json(stage.spec) if stage else None
     unit = record.row_no // spec.unit.size if spec else None
     settled = _settled(connection, stage, unit) if stage is not None and unit is not None else None
     outcome = settled.outcome if settled else _left_over(job, stage)
-    error = None
-    if settled is not None and settled.outcome != "succeeded":
-        error = {"code": settled.code, "detail": settled.detail}
     return {
         "key": key,
         "row": record.row_no,
@@ -50,7 +51,7 @@ def record_object(
         "unit": unit,
         "outcome": outcome,
         "output": _output(stage, spec, settled),
-        "error": error,
+        "error": _error(record, stream, settled),
         "attempt": settled.attempt if settled else None,
         "accepted_at": moment(record.accepted_at),
         "settled_at": moment(settled.settled_at) if settled else None,
@@ -97,6 +98,18 @@ def _settled(connection: Connection, stage: StageRecord, unit: int) -> SettledUn
         connection, stage.id, unit, (*GOOD, *NOT_GOOD), limit=1, max_bytes=0
     )
     return next((one for one in found if one.unit == unit), None)
+
+
+def _error(
+    record: KeptRecord, stream: StreamRecord, settled: SettledUnit | None
+) -> dict[str, Any] | None:
+    """Return why a record has no output; None while it may get one, or its job ended before."""
+    if settled is not None:
+        good = settled.outcome == "succeeded"
+        return None if good else {"code": settled.code, "detail": settled.detail}
+    if stream.lost_rows and record.row_no >= stream.formed_rows:
+        return {"code": CUT_SHORT, "detail": _CUT_SHORT_DETAIL}
+    return None
 
 
 def _left_over(job: JobRecord, stage: StageRecord | None) -> str | None:
