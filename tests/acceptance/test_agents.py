@@ -67,6 +67,7 @@ def stack(make_module_stack: Callable[..., Stack], model: FakeModel) -> Stack:
     return make_module_stack(
         OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake",
         APWA_ALLOW_NETWORKS="127.0.0.0/8",
+        APWA_LEASE_S="30",  # calls are counted: a slow machine must not lose a lease
     ).start_all(workers=2)  # fmt: skip
 
 
@@ -100,7 +101,9 @@ def row_text(number: int, url: str) -> str:
     if number == SILENT:
         return f"{said} TOOL:none"
     every = [_SEARCH, _SQL, fetch]
-    return f"{said} {' '.join(every) if number % 20 == 0 else every[number % 3]}"
+    if number % 20 == 0:
+        return f"{said} {' '.join(every)}"
+    return f"{said} {every[1] if number % 10 == 1 else every[2 * (number % 2)]}"
 
 
 def tickets(url: str, count: int = ROWS) -> dict[str, Any]:

@@ -23,7 +23,8 @@ def stack(
 ) -> Iterator[Stack]:
     """Every service, two workers, with the endpoint as their only model."""
     extra = {
-        "OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "sk-test", "APWA_MODEL": "fake"
+        "OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "sk-test", "APWA_MODEL": "fake",
+        "APWA_LEASE_S": "15",  # calls are counted: a slow machine must not lose a lease
     }  # fmt: skip
     with databases.lend() as url:
         made = Stack(tmp_path_factory.mktemp("work"), url, extra=extra)

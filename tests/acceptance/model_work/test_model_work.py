@@ -39,9 +39,12 @@ def tickets(count: int, text: str = "The printer MARK-{0:05d} is out of paper.")
 
 
 def stack_with(make_stack: Callable[..., Stack], model: FakeModel, **extra: str) -> Stack:
-    return make_stack(
-        OPENAI_BASE_URL=model.base_url, OPENAI_API_KEY="sk-test", APWA_MODEL="fake", **extra
-    ).start_all(workers=2)
+    """Start every service, two workers; leases are long, since calls are counted."""
+    settings = {
+        "OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "sk-test", "APWA_MODEL": "fake",
+        "APWA_LEASE_S": "15",
+    }  # fmt: skip
+    return make_stack(**settings | extra).start_all(workers=2)
 
 
 def test_every_row_is_called_once_and_validates(stack: Stack, model: FakeModel) -> None:
