@@ -4,6 +4,7 @@ CLOCK_OFF_S seconds in this process and its children. Monotonic clocks go on as 
 
 import datetime
 import os
+import sys
 import time
 
 OFF_S = float(os.environ.get("CLOCK_OFF_S", "0"))
@@ -40,6 +41,7 @@ class datetime_(_right, metaclass=_Kind):  # noqa: N801
 datetime_.__name__ = datetime_.__qualname__ = "datetime"
 
 if OFF_S:  # a process whose clock is right keeps the class that C extensions were built against
+    sys.modules["pandas"] = None  # which pyarrow would load, and which breaks on another class
     datetime.datetime = datetime_
     time.time = lambda: _time() + OFF_S
     time.time_ns = lambda: _time_ns() + int(OFF_S * 1e9)
